@@ -1,0 +1,1 @@
+"""The pytest plugin: the only file of the harness that imports pytest."""

@@ -1,0 +1,82 @@
+"""Tell a person what is going on, over anything that takes more than a few seconds.
+
+On a terminal, :func:`status` rewrites one line; elsewhere (CI, a file) it
+prints at most one line every ten seconds, so that logs stay readable.  Both
+write to the process's own standard error as it was when this module was first
+imported, so a test runner that captures output does not hide them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from typing import TextIO
+
+_PLAIN_INTERVAL = 10.0
+
+
+class Reporter:
+    """Writes lasting lines and one passing status line to a text stream.
+
+    Args:
+        stream: where to write.
+        interval: least seconds between two status lines where the stream is not a terminal.
+    """
+
+    def __init__(self, stream: TextIO, interval: float = _PLAIN_INTERVAL) -> None:
+        self._stream = stream
+        self._interval = interval
+        self._terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
+        self._open = False
+        self._last = float("-inf")
+        self._lock = threading.Lock()
+
+    def say(self, text: str) -> None:
+        """Write a line that stays."""
+        with self._lock:
+            self._write(f"{self._clear()}{text}\n")
+            self._open = False
+
+    def status(self, text: str) -> None:
+        """Replace the status line by ``text``; where there is no terminal, write it now and then."""
+        with self._lock:
+            if self._terminal:
+                width = os.get_terminal_size(self._stream.fileno()).columns
+                self._write(f"{self._clear()}{text[: max(width - 1, 20)]}")
+                self._open = True
+            elif time.monotonic() - self._last >= self._interval:
+                self._last = time.monotonic()
+                self._write(f"{text}\n")
+
+    def done(self) -> None:
+        """Remove the status line."""
+        with self._lock:
+            if self._open:
+                self._write(self._clear())
+                self._open = False
+            self._last = float("-inf")
+
+    def _clear(self) -> str:
+        return "\r\x1b[2K" if self._terminal else ""
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):
+            return  # nobody is listening any more; the work goes on
+
+
+def _own_stderr() -> TextIO:
+    try:
+        return os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
+    except OSError:
+        return sys.stderr
+
+
+_reporter = Reporter(_own_stderr())
+say = _reporter.say
+status = _reporter.status
+done = _reporter.done
