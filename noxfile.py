@@ -24,9 +24,13 @@ def python(session: nox.Session) -> str:
     All sessions share it: they need the same packages, and a newcomer waits for one installation, not for ten.
     The stamp makes a warm start cost nothing; the file lock lets two nox runs start at once.
     """
-    if sys.version_info < (3, 11):
-        session.error(f"Python 3.11 or later is needed, this is {sys.version.split()[0]}: run nox with a newer one")
-    wanted = hashlib.sha256(LOCK.read_bytes() + (ROOT / "pyproject.toml").read_bytes() + str(ROOT).encode()).hexdigest()
+    if sys.version_info < (3, 11):  # noqa: UP036 - nox itself runs on older ones
+        session.error(
+            f"Python 3.11 or later is needed, this is {sys.version.split()[0]}: run nox with a newer one"
+        )
+    wanted = hashlib.sha256(
+        LOCK.read_bytes() + (ROOT / "pyproject.toml").read_bytes() + str(ROOT).encode()
+    ).hexdigest()
     executable = ENVIRONMENT / "bin" / "python"
     stamp = ENVIRONMENT / "installed"
     ENVIRONMENT.parent.mkdir(exist_ok=True)
@@ -131,7 +135,9 @@ def lock(session: nox.Session) -> None:
     uv = ENVIRONMENT.parent / "uv"
     if not (uv / "bin" / "uv").exists():
         session.run(sys.executable, "-m", "venv", str(uv), external=True)
-        session.run(str(uv / "bin" / "python"), "-m", "pip", "install", "--quiet", "uv==0.13.8", external=True)
+        session.run(
+            str(uv / "bin" / "python"), "-m", "pip", "install", "--quiet", "uv==0.13.8", external=True
+        )
     session.run(
         *(str(uv / "bin" / "uv"), "pip", "compile", "pyproject.toml", "--group", "dev", "--universal"),
         *("--generate-hashes", "--python-version", "3.11", "--no-header", "--quiet", "-o", LOCK.name),

@@ -1,0 +1,69 @@
+"""What is published is the harness alone, and the lock is what gets installed."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    out = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (path,) = out.glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+def test_the_wheel_holds_the_harness_and_nothing_else(wheel):
+    tops = {name.split("/")[0] for name in wheel.namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"harness"}
+    assert "harness/plugin.py" in wheel.namelist()
+
+
+def test_the_wheel_carries_its_data(wheel):
+    data = {p.relative_to(ROOT).as_posix() for p in (ROOT / "harness").rglob("*") if p.is_file()}
+    data = {name for name in data if "__pycache__" not in name}
+    assert not data - set(wheel.namelist())
+
+
+def test_every_requirement_is_locked_with_hashes():
+    lock = (ROOT / "requirements.lock").read_text()
+    entries = re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)[1:]
+    assert len(entries) > 50
+    assert not [e.split()[0] for e in entries if "--hash=sha256:" not in e]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = list(project["project"]["dependencies"])
+    for group in project["dependency-groups"].values():
+        wanted += [word for word in group if isinstance(word, str)]
+    locked = {entry.split("==")[0] for entry in entries}
+    assert not {re.split(r"[><=~ ]", word)[0].lower() for word in wanted} - locked
+
+
+def test_no_registry_host_is_named_anywhere():
+    """A closed network has its own registries: the ordinary clients know them, this tree must not."""
+    hosts = re.compile(
+        r"(files\.)?pypi\.org|pythonhosted\.org|proxy\.golang\.org|sum\.golang\.org|repo1?\.maven\.(apache\.)?org|registry\.npmjs\.org",
+    )
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert "pyproject.toml" in listed
+    named = [
+        n
+        for n in listed
+        if n != "tests/unit/project/test_packaging.py"
+        and (ROOT / n).is_file()
+        and hosts.search((ROOT / n).read_text(errors="ignore"))
+    ]
+    assert not named
