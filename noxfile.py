@@ -21,7 +21,7 @@ ENVIRONMENT = ROOT / ".nox" / f"env-{sys.version_info.major}.{sys.version_info.m
 def python(session: nox.Session) -> str:
     """Return the Python of the one locked environment, made or brought up to date first.
 
-    All sessions share it: they need the same packages, and a newcomer waits for one installation, not for ten.
+    All sessions share it: they need the same packages, and a newcomer waits for one installation, not ten.
     The stamp makes a warm start cost nothing; the file lock lets two nox runs start at once.
     """
     if sys.version_info < (3, 11):  # noqa: UP036 - nox itself runs on older ones
