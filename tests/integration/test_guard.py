@@ -1,0 +1,216 @@
+"""Nothing survives: real trees of processes, whose owner or guard is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.backends.guarded import Guarded, Plan
+from harness.errors import CommandError, ServiceDied
+
+# A service that is hard to end: one child ignores SIGTERM, one is stopped, one has double-forked into a
+# session of its own. Each writes its id into the current directory.
+TREE = """
+import os, signal, subprocess, sys, time
+me = sys.argv[1] if len(sys.argv) > 1 else "root"
+if me == "deaf":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if me == "daemon":
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+open(me + ".tmp", "w").write(str(os.getpid()))
+os.rename(me + ".tmp", me + ".pid")
+if me == "root":
+    for name in ("deaf", "stopped", "daemon"):
+        subprocess.Popen([sys.executable, __file__, name])
+if me == "stopped":
+    os.kill(os.getpid(), signal.SIGSTOP)
+time.sleep(600)
+"""
+NAMES = ("root", "deaf", "stopped", "daemon")
+
+OWNER = """
+import sys, time
+from pathlib import Path
+from harness.backends.guarded import Guarded, Plan
+at = Path(sys.argv[1])
+guarded = Guarded(Plan((sys.executable, str(at / "tree.py")), cwd=at, log=at / "log", grace=0.3))
+(at / "guard.pid").write_text(str(guarded.guard_pid))
+time.sleep(600)
+"""
+
+
+def eventually(what: str, true: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def tree_of(at: Path) -> dict[str, int]:
+    eventually("the tree is complete", lambda: all((at / f"{name}.pid").exists() for name in NAMES))
+    return {name: int((at / f"{name}.pid").read_text()) for name in NAMES}
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Path:
+    (tmp_path / "tree.py").write_text(TREE)
+    return tmp_path
+
+
+def grow(at: Path) -> Guarded:
+    return Guarded(Plan((sys.executable, str(at / "tree.py")), cwd=at, log=at / "log", grace=0.3))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_nothing_survives_its_owner(at: Path, number: signal.Signals) -> None:
+    owner = subprocess.Popen([sys.executable, "-c", OWNER, str(at)])
+    pids = tree_of(at)
+    eventually("the owner knows its guard", (at / "guard.pid").exists)
+    assert all(alive(pid) for pid in pids.values())
+    owner.send_signal(number)
+    owner.wait()
+    eventually("all gone", lambda: not any(alive(pid) for pid in pids.values()))
+    eventually("the guard too", lambda: not alive(int((at / "guard.pid").read_text() or 0)))
+
+
+def test_stop_ends_the_whole_tree(at: Path) -> None:
+    guarded = grow(at)
+    pids = tree_of(at)
+    assert guarded.stop() == []
+    assert not any(alive(pid) for pid in pids.values())
+    assert not alive(guarded.guard_pid)
+    assert guarded.status == -signal.SIGTERM
+    assert guarded.stop() == []
+
+
+def test_kill_ends_the_whole_tree_at_once(at: Path) -> None:
+    guarded = grow(at)
+    pids = tree_of(at)
+    assert guarded.kill() == []
+    assert not any(alive(pid) for pid in pids.values())
+    assert guarded.status == -signal.SIGKILL
+
+
+def test_nothing_survives_the_guard(at: Path) -> None:
+    guarded = grow(at)
+    pids = tree_of(at)
+    os.kill(guarded.guard_pid, signal.SIGKILL)
+    eventually("the loss is seen", lambda: guarded.status is not None)
+    assert guarded.lost
+    assert guarded.stop() == []
+    assert not any(alive(pid) for pid in pids.values())
+
+
+def test_what_a_dead_process_left_behind_is_ended_too(at: Path) -> None:
+    guarded = grow(at)
+    pids = tree_of(at)
+    os.kill(pids["root"], signal.SIGKILL)
+    assert guarded.wait(20) == -signal.SIGKILL
+    assert not guarded.lost
+    eventually("all gone", lambda: not any(alive(pid) for pid in pids.values()))
+    guarded.stop()
+
+
+def test_exit_status_and_both_streams(tmp_path: Path) -> None:
+    program = "import sys; print('out', flush=True); print('err', file=sys.stderr); sys.exit(7)"
+    with Guarded(Plan((sys.executable, "-c", program), cwd=tmp_path, log=tmp_path / "log")) as guarded:
+        assert guarded.wait(20) == 7
+    assert (tmp_path / "log").read_text() == "out\nerr\n"
+
+
+def test_environment_is_ours_and_what_was_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEPT", "1")
+    monkeypatch.setenv("DROPPED", "1")
+    program = "import os, json; print(json.dumps(dict(os.environ)))"
+    plan = Plan(
+        (sys.executable, "-c", program),
+        cwd=tmp_path,
+        log=tmp_path / "log",
+        env={"ADDED": "2", "DROPPED": None},
+    )
+    with Guarded(plan) as guarded:
+        assert guarded.wait(20) == 0
+    seen = json.loads((tmp_path / "log").read_text())
+    assert (seen["KEPT"], seen["ADDED"]) == ("1", "2")
+    assert "DROPPED" not in seen
+
+
+def test_a_program_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="could not be started") as caught:
+        Guarded(Plan((str(tmp_path / "nothing"),), cwd=tmp_path, log=tmp_path / "log"))
+    assert "No such file" in str(caught.value)
+
+
+def test_own_session_keeps_ctrl_c_away(tmp_path: Path) -> None:
+    with Guarded(Plan(("sleep", "600"), cwd=tmp_path, log=tmp_path / "log")) as guarded:
+        assert os.getsid(guarded.pid) == guarded.pid
+        assert os.getsid(guarded.guard_pid) == guarded.guard_pid
+
+
+def test_freeze_and_thaw(at: Path) -> None:
+    with grow(at) as guarded:
+        pids = tree_of(at)
+        assert set(guarded.freeze()) >= set(pids.values())
+        eventually(
+            "all stopped",
+            lambda: {psutil.Process(p).status() for p in pids.values()} == {psutil.STATUS_STOPPED},
+        )
+        guarded.thaw()
+        eventually("running", lambda: psutil.Process(pids["root"]).status() != psutil.STATUS_STOPPED)
+        guarded.freeze()
+    assert not any(alive(pid) for pid in pids.values())
+
+
+def test_a_frozen_process_may_still_end_in_order(tmp_path: Path) -> None:
+    program = (
+        "import pathlib, signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit('in order'))\n"
+        "pathlib.Path('ready').touch()\n"
+        "time.sleep(600)\n"
+    )
+    with Guarded(Plan((sys.executable, "-c", program), cwd=tmp_path, log=tmp_path / "log")) as guarded:
+        eventually("it runs", (tmp_path / "ready").exists)
+        guarded.freeze()
+    assert (tmp_path / "log").read_text() == "in order\n"
+    assert guarded.status == 1
+
+
+def test_freezing_the_dead_is_an_error(tmp_path: Path) -> None:
+    guarded = Guarded(Plan(("true",), cwd=tmp_path, log=tmp_path / "log"))
+    guarded.wait(20)
+    with pytest.raises(ServiceDied):
+        guarded.freeze()
+    guarded.stop()
+
+
+def test_detached_outlives_its_owner_until_its_guard_is_told(at: Path) -> None:
+    program = OWNER.replace("time.sleep(600)", "guarded.detach()")
+    subprocess.run([sys.executable, "-c", program, str(at)], check=True)
+    pids = tree_of(at)
+    guard = int((at / "guard.pid").read_text())
+    try:
+        time.sleep(0.5)  # longer than the grace: it would be gone by now
+        assert all(alive(pid) for pid in pids.values())
+    finally:
+        os.kill(guard, signal.SIGTERM)
+    eventually("all gone", lambda: not any(alive(pid) for pid in (*pids.values(), guard)))
