@@ -1,0 +1,127 @@
+"""A stored run judged again: is the verdict still the same?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NoReturn
+
+from .errors import EvidenceError
+from .rollup import Criterion
+from .run import Run
+from .system import Capability
+
+NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A criterion whose verdict or value is not what was recorded.
+
+    Attributes:
+        id: the criterion.
+        recorded: the verdict of the run, or ``"none"`` if none was recorded.
+        found: the verdict now.
+        reason: why it is what it is now.
+    """
+
+    id: str
+    recorded: str
+    found: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.id}: recorded {self.recorded}, now {self.found}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The recorded verdict beside the one found now.
+
+    Attributes:
+        recorded: the verdict of the run, or ``"none"`` if none was recorded.
+        found: the verdict now.
+        judged: how many criteria were judged again.
+        of: how many the run has.
+        differences: criteria that differ.
+    """
+
+    recorded: str
+    found: str
+    judged: int
+    of: int
+    differences: tuple[Difference, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether no criterion that was judged again differs, nor the whole if all of them were."""
+        return not self.differences and (self.judged < self.of or self.recorded == self.found)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {**asdict(self), "same": self.same}
+
+    def __str__(self) -> str:
+        part = "" if self.judged == self.of else f" ({self.judged} of {self.of} criteria)"
+        if self.same:
+            return f"the same verdict as recorded{part}"
+        return f"NOT the verdict that was recorded{part}: recorded {self.recorded}, now {self.found}"
+
+
+def compare(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> Comparison:
+    """Compare two documents of the form of ``verdict.json``.
+
+    Args:
+        recorded: that of the run; empty if there is none.
+        found: that of the replay, perhaps of some of the criteria only.
+    """
+    before = _by_id(recorded)
+    differences = []
+    for name, now in _by_id(found).items():
+        then = before.get(name, {})
+        if (then.get("verdict"), then.get("value")) != (now["verdict"], now["value"]):
+            reason = now["reason"]
+            if then.get("verdict") == now["verdict"]:
+                reason = f"the value was {then.get('value')} and is {now['value']}"
+            differences.append(Difference(name, then.get("verdict", NONE), now["verdict"], reason))
+    judged = len(_by_id(found))
+    return Comparison(
+        recorded=str(recorded.get("verdict", NONE)),
+        found=str(found["verdict"]),
+        judged=judged,
+        of=max(len(before), judged),
+        differences=tuple(differences),
+    )
+
+
+def _by_id(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {str(entry["id"]): entry for entry in document.get("criteria", ())}
+
+
+def criteria(description: Mapping[str, Any]) -> Sequence[Criterion]:
+    """Return the criteria that a run's description lists."""
+    return [Criterion.from_json(entry) for entry in description.get("criteria", ())]
+
+
+class Stored:
+    """Stands for the backend when a stored run is judged again: it can do everything and does nothing."""
+
+    capabilities = frozenset(Capability)
+
+    def __init__(self, run: Run) -> None:
+        self.name = run.backend
+        self._where = str(run.directory)
+
+    def deploy(self, *_: object, **__: object) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            EvidenceError: always.
+        """
+        raise EvidenceError(
+            "nothing is deployed when a stored run is judged again",
+            expected="an answer recorded by the run",
+            found="a question that needs the system",
+            where=self._where,
+            todo="ask through run.evidence.fact, so that the answer is recorded; then run again",
+        )

@@ -1,0 +1,3 @@
+"""For every test of this repository."""
+
+pytest_plugins = ["pytester"]
