@@ -1,0 +1,173 @@
+"""The Kafka side of publishing: topics, partitions, acknowledgements, and every way they can hang."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import DefaultPartitioner
+
+from .config import Config
+from .events import Event
+from .metrics import TOPICS
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+PARTITIONS = 12
+_REQUEST_SECONDS = 5.0
+_CONNECT_SECONDS = 10.0
+# aiokafka would go on for up to twice that before it gives a batch up, and nobody would know meanwhile.
+_SEND_SECONDS = _REQUEST_SECONDS + 1.0
+_CLOSE_SECONDS = 1.0
+_BATCH_BYTES = 1 << 18
+_ALREADY_EXISTS = 36
+
+
+class BrokerError(Exception):
+    """The broker refused or did not answer; trying again later may help."""
+
+
+class Broker(Protocol):
+    """Where events go."""
+
+    async def connect(self) -> None:
+        """Get ready to send; raise any exception if that is not possible now."""
+
+    async def send(self, batch: Sequence[Event]) -> None:
+        """Return when every event is acknowledged; after an exception some may have arrived."""
+
+    async def close(self) -> None:
+        """Let go of everything, in bounded time, without raising."""
+
+
+class KafkaBroker:
+    """Publishes to Kafka, or whatever speaks its protocol.
+
+    After a failed send it must be closed and connected again: an idempotent
+    producer that has given a batch up leaves a gap in its numbering, and the
+    broker refuses all that follows.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._options = connection_options(config)
+        self._producer: Any = None
+        self._counts: dict[str, int] = {}
+        self._partitions: dict[tuple[str, bytes], int] = {}
+        self._partitioner = DefaultPartitioner()
+
+    async def connect(self) -> None:
+        """Create what topics are missing, and connect a producer."""
+        await self._ensure_topics()
+        self._producer = AIOKafkaProducer(
+            **self._options,
+            acks="all",
+            enable_idempotence=True,
+            max_batch_size=_BATCH_BYTES,
+        )
+        await _within(_CONNECT_SECONDS, self._producer.start())
+        self._partitions.clear()
+        for topic in TOPICS:
+            self._counts[topic] = len(await _within(_CONNECT_SECONDS, self._producer.partitions_for(topic)))
+            if self._counts[topic] != PARTITIONS:
+                log.warning(
+                    "a topic has another number of partitions than expected",
+                    extra={"topic": topic, "expected": PARTITIONS, "found": self._counts[topic]},
+                )
+
+    async def send(self, batch: Sequence[Event]) -> None:
+        """Send ``batch`` as one record batch for each partition, and wait until all replicas have it."""
+        producer = self._producer
+        open_batches: dict[tuple[str, int], Any] = {}
+        full: list[tuple[tuple[str, int], Any]] = []
+        for event in batch:
+            at = event.topic, self._partition(event)
+            builder = open_batches.get(at)
+            if builder is None:
+                builder = open_batches[at] = producer.create_batch()
+            if builder.append(key=event.key, value=event.value, timestamp=None) is None:
+                full.append((at, builder))
+                builder = open_batches[at] = producer.create_batch()
+                if builder.append(key=event.key, value=event.value, timestamp=None) is None:
+                    raise BrokerError(f"an event of {len(event.value)} bytes does not fit into a batch")
+        await _within(_SEND_SECONDS, _deliver(producer, [*full, *open_batches.items()]))
+
+    async def close(self) -> None:
+        """Stop the producer, and if that hangs, tear it down."""
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        # stop() flushes first and can wait for ever on a broker that is gone (aio-libs/aiokafka#1101).
+        with contextlib.suppress(Exception):
+            await _within(_CLOSE_SECONDS, producer.stop())
+            return
+        sender = producer._sender.sender_task  # noqa: SLF001 - there is no public way to end it
+        if sender is not None and not sender.done():
+            sender.cancel()
+        with contextlib.suppress(Exception):
+            await _within(_CLOSE_SECONDS, producer.client.close())
+
+    def _partition(self, event: Event) -> int:
+        """As Java's default partitioner, so that a symbol's events share one with every other producer's."""
+        at = (event.topic, event.key)
+        partition = self._partitions.get(at)
+        if partition is None:
+            numbers = list(range(self._counts[event.topic]))
+            partition = self._partitions[at] = self._partitioner(event.key, numbers, numbers)
+        return partition
+
+    async def _ensure_topics(self) -> None:
+        admin = AIOKafkaAdminClient(**self._options)
+        try:
+            await _within(_CONNECT_SECONDS, admin.start())
+            # -1: as many replicas as the cluster's default; the empty map is aiokafka's condition for it.
+            wanted = [NewTopic(topic, PARTITIONS, -1, replica_assignments={}) for topic in TOPICS]
+            missing = set(TOPICS) - set(await _within(_CONNECT_SECONDS, admin.list_topics()))
+            if not missing:
+                return
+            answer = await _within(
+                _CONNECT_SECONDS, admin.create_topics([topic for topic in wanted if topic.name in missing])
+            )
+            for topic, code, *rest in answer.topic_errors:
+                if code not in (0, _ALREADY_EXISTS):  # another shard may have been faster
+                    raise BrokerError(f"topic {topic} can't be created: error {code} {rest}")
+                log.info("topic is there", extra={"topic": topic, "partitions": PARTITIONS, "code": code})
+        finally:
+            with contextlib.suppress(Exception):
+                await _within(_CLOSE_SECONDS, admin.close())
+
+
+def connection_options(config: Config) -> dict[str, Any]:
+    """Return what every Kafka client is given; authentication and encryption belong here."""
+    return {
+        "bootstrap_servers": config.kafka_bootstrap,
+        "client_id": f"me-shard-{config.shard_id}",
+        "request_timeout_ms": int(_REQUEST_SECONDS * 1000),
+        "security_protocol": "PLAINTEXT",
+    }
+
+
+async def _deliver(producer: Any, batches: Sequence[tuple[tuple[str, int], Any]]) -> None:
+    futures = []
+    for (topic, partition), builder in batches:
+        builder.close()
+        futures.append(await producer.send_batch(builder, topic, partition=partition))
+    for result in await asyncio.gather(*futures, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+
+
+async def _within(seconds: float, what: Awaitable[T]) -> T:
+    try:
+        return await asyncio.wait_for(what, seconds)
+    except TimeoutError as error:
+        raise BrokerError(f"no answer within {seconds:g} s") from error
+    except KafkaError as error:
+        raise BrokerError(f"{type(error).__name__}: {error}") from error

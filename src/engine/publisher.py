@@ -1,0 +1,302 @@
+"""The task that moves events from the queue to the broker, and from the log when the queue was full."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from .broker import Broker
+from .errors import WalError
+from .events import Entry, EventQueue, events
+from .matching import Fill, Matcher
+from .metrics import Metrics
+from .orders import Order
+from .segments import ORDER, Reader
+from .wal import Wal
+
+log = logging.getLogger(__name__)
+
+_BATCH = (
+    200  # orders sent at once: bounds both the stall of encoding them and what is sent twice after a failure
+)
+_LINGER = 0.01  # seconds that a small batch waits for company; a batch costs the loop more than its events do
+_SLICE = 50  # records replayed between two turns of the loop, about half a millisecond
+_FIRST_BACKOFF, _LAST_BACKOFF = 0.2, 5.0
+_PERSIST_SECONDS = 1.0
+_SHADOW_SECONDS = 60.0
+_REPORT_SECONDS = 30.0
+
+
+class Position:
+    """The sequence up to which every event was acknowledged, kept beside the log.
+
+    It is written after the fact and about once a second, so a restart may
+    publish some events again, and never too few.
+    """
+
+    def __init__(self, wal: Wal) -> None:
+        self._path = wal.directory / "published.json"
+        self._wal = wal
+        self._lock = threading.Lock()  # a stop may find a save under way
+        self._written = 0
+        self.sequence = 0
+
+    def load(self) -> None:
+        """Read the file; without one, or with one of another log, nothing counts as published."""
+        try:
+            stored = json.loads(self._path.read_text())
+            known, sequence = stored["log"] == self._wal.log_id, int(stored["sequence"])
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log.warning(
+                "the published position is not legible; all events are sent again",
+                extra={"error": str(error)},
+            )
+            return
+        if not known:
+            log.warning("the published position is another log's; all events are sent again")
+            return
+        self.sequence = self._written = sequence
+
+    def check(self) -> None:
+        """Raise :class:`WalError` if more was published than the log holds: its end is missing."""
+        if self.sequence > self._wal.sequence:
+            raise WalError(
+                f"{self._path} says that sequence {self.sequence} was published, and the log ends at "
+                f"{self._wal.sequence}: records are missing; restore the log from a copy"
+            )
+
+    def save(self) -> None:
+        """Write the file, atomically, if there is news.  Blocks for a sync: call it in a thread."""
+        with self._lock:
+            # Never ahead of what power loss leaves of the log, or new orders would reuse published sequences.
+            sequence = min(self.sequence, self._wal.synced)
+            if sequence == self._written:
+                return
+            partial = self._path.with_suffix(".tmp")
+            with partial.open("w") as file:
+                json.dump({"log": self._wal.log_id, "sequence": sequence}, file)
+                file.flush()
+                os.fdatasync(file.fileno())
+            partial.replace(self._path)
+            self._written = sequence
+
+
+class Shadow:
+    """A second set of books that follows the log, to make the events again that the queue had no room for."""
+
+    def __init__(self, directory: Path, symbols: tuple[str, ...]) -> None:
+        self._reader = Reader(directory)
+        self._records = self._reader.records()
+        self._matcher = Matcher(symbols)
+        self.used = time.monotonic()
+
+    @property
+    def sequence(self) -> int:
+        """Of the last order replayed."""
+        return self._matcher.sequence
+
+    def step(self) -> tuple[Order, tuple[Fill, ...]] | None:
+        """Replay one record; return the order if it makes events, and None for a seed or at the log's end."""
+        record = next(self._records, None)
+        if record is None:  # all that had been written; there may be more now
+            self._records = self._reader.records()
+            record = next(self._records, None)
+            if record is None:
+                return None
+        kind, order = record
+        if kind == ORDER:
+            return order, self._matcher.execute(order)
+        self._matcher.seed(order)
+        return None
+
+    def close(self) -> None:
+        """Let go of the log."""
+        self._reader.close()
+
+
+class Publisher:
+    """Owns the queue, the position and the task between them.
+
+    Args:
+        matched: returns the sequence of the last order that live matching has executed or seeded.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what it connects
+        self,
+        broker: Broker,
+        wal: Wal,
+        metrics: Metrics,
+        symbols: tuple[str, ...],
+        queue_limit: int,
+        matched: Callable[[], int],
+    ) -> None:
+        self.queue = EventQueue(queue_limit)
+        self.position = Position(wal)
+        self._broker = broker
+        self._wal = wal
+        self._metrics = metrics
+        self._symbols = symbols
+        self._matched = matched
+        self._shadow: Shadow | None = None
+        self._wake = asyncio.Event()
+        self._idle = False
+        self._stopping = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._reported = -_REPORT_SECONDS
+
+    def hand(self, order: Order, fills: tuple[Fill, ...]) -> None:
+        """Take the events of an executed order.  O(1); never waits, whatever the broker does."""
+        self.queue.hand(order, fills)
+        if self._idle:
+            self._idle = False
+            self._wake.set()
+
+    @property
+    def backlog(self) -> int:
+        """Records executed since the last published one; 0 once every event is acknowledged."""
+        if not self.queue and not self.queue.overflowed:
+            return 0  # what came last were seeds, and they have no events
+        return self._matched() - self.position.sequence
+
+    def start(self) -> None:
+        """Begin to publish; needs the running loop."""
+        self._tasks = [
+            asyncio.create_task(self._run(), name="publish"),
+            asyncio.create_task(self._persist(), name="persist-position"),
+        ]
+
+    async def stop(self, seconds: float) -> None:
+        """Publish what is queued, for ``seconds`` at most, and keep the position for the next start."""
+        self._stopping = True
+        self._wake.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks[:1], timeout=seconds)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._broker.close()
+        if self._shadow is not None:
+            self._shadow.close()
+        if self.queue.depth or self.queue.overflowed:
+            log.warning(
+                "not all events reached the broker; they are sent after the next start", extra=self._state()
+            )
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(self.position.save)
+
+    async def _run(self) -> None:
+        backoff = _FIRST_BACKOFF
+        connected = False
+        while not (self._stopping and not self.queue):
+            try:
+                if not connected:
+                    await self._broker.connect()
+                    connected = True
+                    log.info("connected to the broker", extra=self._state())
+                await self._next()
+                backoff = _FIRST_BACKOFF
+            except Exception as error:  # noqa: BLE001 - whatever it was, the events are still here
+                self._metrics.publish_errors += 1
+                self._report(error)
+                connected = False
+                await self._broker.close()
+                # A stop does not cut this short: an attempt at once would fail the same way.
+                await asyncio.sleep(backoff)
+                backoff = min(2 * backoff, _LAST_BACKOFF)
+
+    async def _next(self) -> None:
+        """Send one batch, or wait for one to be there."""
+        queue = self.queue
+        if not queue and queue.overflowed and not self._stopping:
+            await self._refill()
+        if not queue:
+            if not self._stopping and not queue.overflowed:
+                self._retire_shadow()
+                await self._wait(_SHADOW_SECONDS if self._shadow else None)
+            return
+        if len(queue) < _BATCH and not self._stopping:
+            await asyncio.sleep(_LINGER)
+        batch = queue.first(_BATCH)
+        await self._send(batch)
+        queue.drop(len(batch))
+        self.position.sequence = batch[-1][0].sequence
+
+    async def _send(self, batch: list[Entry]) -> None:
+        shard, log_id = self._metrics.shard, self._wal.log_id
+        messages = [event for order, fills in batch for event in events(shard, log_id, order, fills)]
+        await self._broker.send(messages)
+        published = self._metrics.published
+        published["orders"] += len(batch)
+        published["matches"] += len(messages) - len(batch)
+
+    async def _refill(self) -> None:
+        """Fill the queue from the log, until it is full or the log has nothing more than the live books."""
+        if self._shadow is None:
+            self._shadow = Shadow(self._wal.directory, self._symbols)
+            log.warning("the event queue was full; events are read from the log", extra=self._state())
+        shadow, queue, published = self._shadow, self.queue, self.position.sequence
+        try:
+            while queue.has_room() and len(queue) < _BATCH:
+                for _ in range(_SLICE):
+                    if shadow.sequence >= self._matched():
+                        # No turn of the loop lies between this and the next live order, so nothing is missed.
+                        queue.overflowed = False
+                        shadow.used = time.monotonic()
+                        return
+                    executed = shadow.step()
+                    if executed is not None and executed[0].sequence > published:
+                        queue.refill(*executed)
+                        if not queue.has_room():
+                            break
+                await asyncio.sleep(0)
+        except WalError:
+            shadow.close()  # what it had read is lost with it; the next one begins at the beginning
+            self._shadow = None
+            raise
+
+    def _retire_shadow(self) -> None:
+        """Free the second books some time after they were last needed: overflows come in bursts."""
+        if self._shadow is not None and time.monotonic() - self._shadow.used > _SHADOW_SECONDS:
+            self._shadow.close()
+            self._shadow = None
+
+    async def _wait(self, seconds: float | None) -> None:
+        self._wake.clear()
+        self._idle = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
+        self._idle = False
+
+    async def _persist(self) -> None:
+        while True:
+            await asyncio.sleep(_PERSIST_SECONDS)
+            try:
+                await asyncio.to_thread(self.position.save)
+            except OSError as error:
+                log.error("the published position can't be written", extra={"error": str(error)})  # noqa: TRY400
+
+    def _report(self, error: Exception) -> None:
+        now = time.monotonic()
+        if now - self._reported >= _REPORT_SECONDS:
+            self._reported = now
+            log.warning(
+                "publishing failed; it is tried again for as long as it takes",
+                extra={"error": f"{type(error).__name__}: {error}", **self._state()},
+            )
+
+    def _state(self) -> dict[str, object]:
+        return {
+            "event_queue_depth": self.queue.depth,
+            "overflowed": self.queue.overflowed,
+            "published_sequence": self.position.sequence,
+            "publish_errors": self._metrics.publish_errors,
+        }
