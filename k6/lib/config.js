@@ -1,0 +1,136 @@
+// What each experiment offers, to whom, for how long, and what k6 itself says about it.
+//
+// The numbers are in profiles.json, where whoever judges a run reads them too. A rate is there once, and only
+// lengths depend on the profile: a quick run is shorter, and never easier.
+//
+// Variables, all optional (-e NAME=value, or from the environment):
+//   ME_SHARD_A_URL  where shard a answers          http://localhost:8080   (A1-A4, B1)
+//   GATEWAY_URL     where the gateway answers      http://localhost:8080   (B2-B4, smoke)
+//   PROFILE         full | quick                   full
+//   RUN_ID          beginning of every order id    a new one each run
+//   REPLENISH       1 | 0                          1: see orderGenerator.js
+//   SEED            1 | 0                          1: setup seeds the books; 0: seed-orderbooks.js already has
+//   A3_DEPTH, A3_LEVELS                            1000, 100: orders a symbol and price levels of this run of A3
+//   SEED_MODE, SEED_DEPTH, SEED_LEVELS             of seed-orderbooks.js only
+
+const PROFILES = JSON.parse(open(import.meta.resolve('./profiles.json')));
+
+export const SHARDS = PROFILES.shards;
+
+// Longer than the gateway's 5 s, so that its own answer to a shard that hangs is seen and counted.
+export const REQUEST_TIMEOUT = '10s';
+
+// An order takes up to two requests. With 2 seconds' worth of virtual users a healthy system never drops an
+// iteration, nor does one that takes 1 s a request; with 12, one that takes several seconds still gets
+// what was offered, and is late rather than spared.
+const READY_SECONDS = 2;
+const MOST_SECONDS = 12;
+
+export function choice(name, allowed) {
+  const value = __ENV[name] || allowed[0];
+  if (!allowed.includes(value)) {
+    throw new Error(`${name}: expected one of ${allowed.join(', ')}; found '${value}'`);
+  }
+  return value;
+}
+
+export function positive(name, fallback) {
+  const text = __ENV[name] || String(fallback);
+  if (!/^[1-9][0-9]*$/.test(text)) {
+    throw new Error(`${name}: expected a positive whole number; found '${text}'`);
+  }
+  return Number(text);
+}
+
+function baseUrl(target) {
+  const name = target === 'shard' ? 'ME_SHARD_A_URL' : 'GATEWAY_URL';
+  const url = __ENV[name] || 'http://localhost:8080';
+  if (!/^https?:\/\/[^/]/.test(url)) {
+    throw new Error(`${name}: expected http://host:port; found '${url}'`);
+  }
+  return url.replace(/\/+$/, '');
+}
+
+// Where requests for the named shards go: straight to shard a, or through the gateway.
+export function destination(target, shards) {
+  const url = baseUrl(target);
+  return {
+    orders: `${url}/orders`,
+    health: `${url}/health`,
+    shards,
+    symbols: shards.flatMap((shard) => SHARDS[shard]),
+    seed: (shard) => (target === 'shard' ? `${url}/seed` : `${url}/seed/${shard}`),
+  };
+}
+
+// Everything about one experiment: its numbers, the profile's lengths, and where its requests go.
+export function experiment(id) {
+  const given = PROFILES.experiments[id];
+  const profile = choice('PROFILE', ['full', 'quick']);
+  const seeds = given.depths ? { a: depthOfThisRun(given) } : given.seeds;
+  return {
+    id,
+    profile,
+    seeds,
+    seeding: choice('SEED', ['1', '0']) === '1',
+    replenishing: choice('REPLENISH', ['1', '0']) === '1',
+    hot: given.hot,
+    arrivals: given.arrivals,
+    stages: given.stages.map(({ to, length_s }) => ({ to, seconds: length_s[profile] })),
+    to: destination(given.target, Object.keys(seeds)),
+  };
+}
+
+// A3 is three runs, each on a fresh book; one run of the script is one depth.
+function depthOfThisRun({ seeds, depths }) {
+  const depth = positive('A3_DEPTH', seeds.a.depth);
+  const known = depths.find((one) => one.depth === depth);
+  if (!known && !__ENV.A3_LEVELS) {
+    const table = depths.map((one) => one.depth).join(', ');
+    throw new Error(`A3_LEVELS: needed with A3_DEPTH=${depth}, which is none of ${table}`);
+  }
+  return { depth, levels: positive('A3_LEVELS', known && known.levels) };
+}
+
+function scenario({ arrivals, stages }) {
+  const peak = Math.max(arrivals.rate, ...stages.map(({ to }) => to || 0)) / arrivals.per_s;
+  const common = {
+    timeUnit: `${arrivals.per_s}s`,
+    preAllocatedVUs: Math.ceil(peak * READY_SECONDS),
+    maxVUs: Math.ceil(peak * MOST_SECONDS),
+  };
+  if (stages.length === 1) {
+    const duration = `${stages[0].seconds}s`;
+    return { executor: 'constant-arrival-rate', rate: arrivals.rate, duration, ...common };
+  }
+  return {
+    executor: 'ramping-arrival-rate',
+    startRate: arrivals.rate,
+    stages: stages.map(({ to, seconds }) => ({ target: to, duration: `${seconds}s` })),
+    ...common,
+  };
+}
+
+export function optionsOf(plan) {
+  return {
+    scenarios: { [plan.id]: scenario(plan) },
+    setupTimeout: '2m',
+    summaryTrendStats: ['avg', 'min', 'med', 'p(90)', 'p(95)', 'p(99)', 'max', 'count'],
+    thresholds: {
+      match_latency_ms: ['p(99)<200', 'min>0'],
+      http_req_duration: ['p(99)<200'],
+      'http_req_duration{name:order}': ['p(99)<200'], // without seeds, which are fast and would flatter it
+      http_req_failed: ['rate<0.01'],
+      // A percentile of nothing is 0 and passes, and so does one of refused connections, which take 0 s.
+      // Counters and `min` of nothing are 0 too, and these do not pass:
+      http_reqs: ['count>0'],
+      orders_accepted: ['count>0'],
+      // An answer of 200 that is no acceptance is a failure, though not to http_req_failed.
+      orders_failed: ['rate<0.01'],
+      // What was not sent has no latency: a load that was not offered in full shows nothing.
+      dropped_iterations: ['count==0'],
+      // Without its replenishment an order may find less to match than it claims.
+      replenish_failed: ['rate<0.01'],
+    },
+  };
+}

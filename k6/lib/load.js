@@ -1,0 +1,70 @@
+// What every experiment does: check, seed, and then one order each iteration.
+
+import { check } from 'k6';
+import exec from 'k6/execution';
+import http from 'k6/http';
+import { Counter, Rate, Trend } from 'k6/metrics';
+import { REQUEST_TIMEOUT, SHARDS } from './config.js';
+import { orderPair, symbolOf } from './orderGenerator.js';
+import { replenish, requireHealth, runIdentity, seedBooks } from './seedHelper.js';
+
+// Milliseconds, of accepted orders alone. Not declared as a time: k6 would hand Prometheus seconds under a
+// name that ends in _ms.
+const matchLatency = new Trend('match_latency_ms');
+const accepted = new Counter('orders_accepted');
+const rejected = new Counter('orders_rejected'); // answered, and not with an acceptance
+const unanswered = new Counter('orders_unanswered'); // refused, reset, or no answer in time
+const failed = new Rate('orders_failed'); // either
+const replenishFailed = new Rate('replenish_failed');
+
+const SHARD_OF = Object.fromEntries(
+  Object.entries(SHARDS).flatMap(([shard, symbols]) => symbols.map((symbol) => [symbol, shard])),
+);
+
+function isAcceptance(answer) {
+  try {
+    return answer.status === 200 && answer.json('status') === 'ACCEPTED';
+  } catch (_) {
+    return false; // not JSON
+  }
+}
+
+// Run once, before the load. Its requests carry k6's group ::setup, and names of their own.
+export function prepare(plan) {
+  const runId = runIdentity();
+  requireHealth(plan.to);
+  const seeded = plan.seeding ? seedBooks(plan.to, plan.seeds, runId) : 0;
+  console.log(`${plan.id} (${plan.profile}): run ${runId}, ${seeded} orders seeded`);
+  return { runId };
+}
+
+// One iteration: one order, and before an aggressive one what it will take.
+export function placeOrder(plan, { runId }) {
+  const n = exec.scenario.iterationInTest;
+  const symbol = symbolOf(n, plan.to, plan.hot);
+  const { order, replenishment } = orderPair(runId, n, symbol);
+  if (replenishment && plan.replenishing) {
+    replenishFailed.add(!replenish(plan.to, SHARD_OF[symbol], replenishment));
+  }
+  // An order whose replenishment failed is sent all the same: what was offered stays what was offered.
+  order.timestamp = Date.now();
+  const answer = http.post(plan.to.orders, JSON.stringify(order), {
+    headers: { 'Content-Type': 'application/json' },
+    tags: { name: 'order' },
+    timeout: REQUEST_TIMEOUT,
+  });
+  const ok = isAcceptance(answer);
+  check(answer, {
+    'order: status is 200': ({ status }) => status === 200,
+    'order: body says ACCEPTED': () => ok,
+  });
+  failed.add(!ok);
+  if (ok) {
+    accepted.add(1);
+    matchLatency.add(answer.timings.duration);
+  } else if (answer.status === 0) {
+    unanswered.add(1);
+  } else {
+    rejected.add(1);
+  }
+}

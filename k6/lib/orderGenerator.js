@@ -1,0 +1,64 @@
+// The orders of every load: 60 % aggressive BUYs that match at once, 40 % passive ones that rest.
+//
+// Matches. An aggressive order of q lots takes q lots off the front of the queue at the best ask. Lay the
+// makers end to end on a line of lots: a taker covers a stretch of it, and has one match for each maker that it
+// touches, which is one more than the ends of makers inside the stretch. Makers and takers have the same mean
+// size, so on average there is one such end, less the rare case that both end on the same lot (about 1 in 105):
+// 1.99 matches a taker. With 60 % takers that is 1.19 matches an order, so that 84 orders/s are about
+// 6,000 matches/min (4,750 are asked for) and 17 orders/s about 1,215 (1,000 are asked for).
+//
+// Replenishing. Takers use up the seeds: at 84/s, 50 takers a second of 105 lots each empty 12 books of 500
+// orders after some two minutes, and A2's 4 books after some 200 s. Matching then stops, and what goes on being
+// measured is nothing. So each aggressive order of q lots first rests a SELL of q lots at the best price, by the
+// same virtual user, before it is sent. The lots at the best price can therefore never become fewer than were
+// seeded there, whatever overtakes what; every aggressive order is filled whole at 15000, and none ever rests.
+// The book's depth, too, stays what the experiment says it is. REPLENISH=0 switches this off.
+
+export const BASE_PRICE = 15000; // cents
+export const SPREAD = 200;
+const PRICES = 100; // ticks of 1 that a limit may lie above or below its base
+const SMALLEST = 10; // lots
+const LARGEST = 200;
+const AGGRESSIVE = 0.6;
+
+function below(count) {
+  return Math.floor(Math.random() * count);
+}
+
+export function quantity() {
+  return SMALLEST + below(LARGEST - SMALLEST + 1);
+}
+
+// The symbol of the n-th order: dealt in turn, so that shares are exact over any stretch of a run.
+export function symbolOf(n, { symbols }, hot) {
+  if (!hot) {
+    return symbols[n % symbols.length];
+  }
+  if (n % hot.of < hot.orders) {
+    return hot.symbol;
+  }
+  const others = symbols.filter((symbol) => symbol !== hot.symbol);
+  return others[Math.floor(n / hot.of) % others.length];
+}
+
+function limitOrder(orderId, symbol, side, price, lots) {
+  return { orderId, symbol, side, type: 'LIMIT', price, quantity: lots, timestamp: Date.now() };
+}
+
+// The n-th order of a run, and the SELL that has to rest before it is sent (null if it needs none).
+export function orderPair(runId, n, symbol) {
+  const lots = quantity();
+  if (Math.random() < AGGRESSIVE) {
+    return {
+      order: limitOrder(`${runId}-${n}`, symbol, 'BUY', BASE_PRICE + below(PRICES), lots),
+      replenishment: limitOrder(`${runId}-r${n}`, symbol, 'SELL', BASE_PRICE, lots),
+    };
+  }
+  const price = BASE_PRICE - SPREAD - below(PRICES);
+  return { order: limitOrder(`${runId}-${n}`, symbol, 'BUY', price, lots), replenishment: null };
+}
+
+// The i-th seed of a symbol: SELLs dealt over the levels in turn, so that each level gets its even share.
+export function seedOrder(runId, i, symbol, levels) {
+  return limitOrder(`${runId}-s-${symbol}-${i}`, symbol, 'SELL', BASE_PRICE + (i % levels), quantity());
+}

@@ -1,0 +1,68 @@
+// Rests orders in the books, past matching: before a load, and to replenish during it.
+
+import http from 'k6/http';
+import { REQUEST_TIMEOUT, SHARDS } from './config.js';
+import { seedOrder } from './orderGenerator.js';
+
+const BATCH = 500; // orders a request: each takes an engine a few milliseconds, so none is an outlier by itself
+
+function post(to, shard, orders, name) {
+  const body = JSON.stringify({ orders });
+  const headers = { 'Content-Type': 'application/json' };
+  return http.post(to.seed(shard), body, { headers, tags: { name }, timeout: REQUEST_TIMEOUT });
+}
+
+// How many orders an answer says were seeded; null if it says nothing of the kind.
+function seeded(answer) {
+  if (answer.status !== 200) {
+    return null;
+  }
+  try {
+    return answer.json('seeded');
+  } catch (_) {
+    return null;
+  }
+}
+
+export function runIdentity() {
+  return __ENV.RUN_ID || `k6-${Date.now().toString(36)}${Math.random().toString(36).slice(2, 6)}`;
+}
+
+export function requireHealth(to) {
+  const answer = http.get(to.health, { tags: { name: 'health' }, timeout: REQUEST_TIMEOUT });
+  if (answer.status !== 200) {
+    const found = answer.status === 0 ? answer.error : `status ${answer.status}`;
+    throw new Error(`nothing healthy at ${to.health}: expected status 200, found ${found}`);
+  }
+}
+
+// Seed the books of every shard in `seeds`, as {a: {depth, levels}}, depth being orders a symbol. Throws at the
+// first refusal: a load on books that are not what they should be shows nothing. Returns how many were seeded.
+export function seedBooks(to, seeds, runId) {
+  let total = 0;
+  for (const [shard, { depth, levels }] of Object.entries(seeds)) {
+    for (const symbol of SHARDS[shard]) {
+      for (let from = 0; from < depth; from += BATCH) {
+        const orders = [];
+        for (let i = from; i < Math.min(from + BATCH, depth); i += 1) {
+          orders.push(seedOrder(runId, i, symbol, levels));
+        }
+        const answer = post(to, shard, orders, 'seed');
+        if (seeded(answer) !== orders.length) {
+          const found = answer.status === 0 ? answer.error : `status ${answer.status}, ${answer.body}`;
+          throw new Error(
+            `seeds for ${symbol} refused by ${to.seed(shard)}: ` +
+              `expected {"seeded":${orders.length}}, found ${found}`,
+          );
+        }
+        total += orders.length;
+      }
+    }
+  }
+  return total;
+}
+
+// Rest one order; say whether it rests.
+export function replenish(to, shard, order) {
+  return seeded(post(to, shard, [order], 'replenish')) === 1;
+}

@@ -1,0 +1,10 @@
+// B4, hot symbol: 84 orders/s for 5 min, 4 of 5 for TEST-ASSET-A and the rest over the other 11 symbols.
+
+import { experiment, optionsOf } from './lib/config.js';
+import { placeOrder, prepare } from './lib/load.js';
+
+const plan = experiment('B4');
+
+export const options = optionsOf(plan);
+export const setup = () => prepare(plan);
+export default (run) => placeOrder(plan, run);
