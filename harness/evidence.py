@@ -146,8 +146,9 @@ class Evidence:
         Live, ``produce`` is called once a key; what it returns is on disk before
         this returns, and the caller gets what was written (tuples have become
         lists).  A :class:`~harness.errors.HarnessError` that it raises is an
-        answer too: it is recorded, raised, and raised again on replay.  Anything
-        else it raises is a bug or an interrupt and is not recorded.
+        answer too: it is recorded and raised, live and on replay alike as its
+        nearest kind in :mod:`harness.errors`.  Anything else it raises is a bug
+        or an interrupt and is not recorded.
 
         Args:
             key: what was asked, wholly: two questions never share a key. Times in
@@ -161,12 +162,14 @@ class Evidence:
         with self._lock:
             asking = self._asking[key]
         with asking:
+            cause = None
             record = self._known.get(key)
             if record is None:
-                record = self._recall(key) if self.replaying else self._produce(key, produce)
+                record, cause = (self._recall(key), None) if self.replaying else self._produce(key, produce)
                 self._known[key] = record
         if "error" in record:
-            raise _revive(record["error"])
+            # Live too, what is raised is what a replay will raise; the trace still shows where it came from.
+            raise _revive(record["error"]) from cause
         return record["answer"]
 
     def where(self, key: str) -> Path:
@@ -220,8 +223,9 @@ class Evidence:
             )
         return names
 
-    def _produce(self, key: str, produce: Callable[[], Json]) -> dict[str, Json]:
+    def _produce(self, key: str, produce: Callable[[], Json]) -> tuple[dict[str, Json], HarnessError | None]:
         self._refuse_if_sealed(key)
+        cause = None
         begun, at = time.monotonic(), time.time()
         outcome: dict[str, Json]
         try:
@@ -229,6 +233,7 @@ class Evidence:
         except EvidenceError:
             raise  # of a fact within this fact: about the folder, not about the world
         except HarnessError as error:
+            cause = error
             fields: dict[str, Json] = {field: getattr(error, field) for field in _FIELDS}
             kind = next(kind for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
             outcome = {"error": {"type": kind.__name__, **fields}}
@@ -245,7 +250,7 @@ class Evidence:
             }
             written = _write_json(self.directory / name, record)
             self._known[key] = written
-        return written
+        return written, cause
 
     def _recall(self, key: str) -> dict[str, Json]:
         name = _file_name(key)

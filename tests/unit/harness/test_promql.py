@@ -1,0 +1,478 @@
+from __future__ import annotations
+
+import email.utils
+import http.server
+import json
+import threading
+import time
+import urllib.parse
+
+import pytest
+
+from harness import promql
+from harness.evidence import Evidence
+from harness.promql import Prometheus
+from harness.sample import Empty, Failed, NotANumber, Partial, Series, Several, Stale, Value
+from harness.window import Window
+
+WINDOW = Window(1_700_000_000.0, 1_700_000_060.0)
+AT = WINDOW.end
+
+
+class Fake(http.server.ThreadingHTTPServer):
+    """Answers from a list, as whatever Prometheus or somebody on its port would."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.asked = []
+        self.answers = []
+        self.date = None
+
+    def says(self, *answers, status=200):
+        self.answers += [(status, json.dumps(a) if isinstance(a, dict) else a) for a in answers]
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        parts = urllib.parse.urlsplit(self.path)
+        self.server.asked.append((parts.path, dict(urllib.parse.parse_qsl(parts.query)), self.headers))
+        status, text = self.server.answers.pop(0)
+        if status is None:
+            self.connection.close()
+            return
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text.encode())))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def date_time_string(self, timestamp=None):
+        return self.server.date or super().date_time_string(timestamp)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def fake():
+    with Fake() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def evidence(tmp_path):
+    return Evidence.create(tmp_path, profile="quick", backend="test", argv=[])
+
+
+@pytest.fixture
+def prometheus(fake, evidence):
+    return Prometheus(fake.url, evidence, timeout=2)
+
+
+def vector(*values, **rest):
+    result = [{"metric": {"shard": "abcdef"[i]}, "value": [AT, v]} for i, v in enumerate(values)]
+    return {"status": "success", "data": {"resultType": "vector", "result": result}, **rest}
+
+
+def matrix(*series, **rest):
+    result = [{"metric": labels, "values": [[t, str(v)] for t, v in points]} for labels, points in series]
+    return {"status": "success", "data": {"resultType": "matrix", "result": result}, **rest}
+
+
+def line(values, labels=(), start=WINDOW.start, step=5.0):
+    return dict(labels), [(start + step * i, v) for i, v in enumerate(values)]
+
+
+NOTHING = {"status": "success", "data": {"resultType": "matrix", "result": []}}
+
+
+# -- asking
+
+
+def test_a_question_limits_how_far_prometheus_looks_back(fake, prometheus):
+    fake.says(vector("0.25"))
+    assert prometheus.instant("x", AT) == Value("x", 0.25, AT)
+    path, params, _ = fake.asked[0]
+    assert path == "/api/v1/query"
+    assert params == {"query": "x", "time": "1700000060.000", "lookback_delta": "15.000", "timeout": "2.000"}
+
+
+def test_a_range_asks_for_both_ends_and_a_path_in_front_stays(fake, evidence):
+    fake.says(matrix(line([1] * 13)))
+    assert isinstance(Prometheus(fake.url + "/prom/", evidence).over("x", WINDOW), Series)
+    path, params, _ = fake.asked[0]
+    assert path == "/prom/api/v1/query_range"
+    assert (params["start"], params["end"], params["step"]) == ("1700000000.000", "1700000060.000", "5.000")
+
+
+def test_the_answer_is_written_as_it_came_and_a_replay_needs_nobody(fake, prometheus, evidence):
+    broken = line([1, float("nan"), *[2] * 11])
+    fake.says(
+        vector("0.25"),
+        matrix(line(range(13))),
+        matrix(line([5] * 13, {"shard": "a"})),
+        matrix(line(range(13))),
+    )
+    fake.says("<html>", status=502)
+    fake.says(matrix(broken))
+
+    def ask(one):
+        return [
+            one.instant("x", AT),
+            one.over("y", WINDOW),
+            one.each("z", WINDOW, "shard", ["a", "b"]),
+            one.difference("c_total", WINDOW),
+            one.rate("c_total", WINDOW, per=60),
+            one.instant("gateway", AT),
+            one.over("nan", WINDOW),
+        ]
+
+    live = ask(prometheus)
+    assert len(fake.asked) == 6, "difference and rate rest on the same raw samples"
+    recorded = json.loads(next((evidence.directory / "facts").glob("x-time-*.json")).read_text())["answer"]
+    assert recorded["body"] == vector("0.25")
+    assert recorded["url"] == f"{fake.url}/api/v1/query"
+    assert (recorded["status"], recorded["params"]["query"]) == (200, "x")
+    assert abs(recorded["asked"] - time.time()) < 60
+    evidence.seal()
+    again = ask(Prometheus("http://gone.invalid", Evidence.replay(evidence.directory)))
+    assert again == live
+    assert len(fake.asked) == 6
+
+
+def test_a_password_is_used_but_not_written_down(fake, evidence):
+    fake.says(vector("1"))
+    url = fake.url.replace("//", "//jane:secret@")
+    assert isinstance(Prometheus(url, evidence).instant("x", AT), Value)
+    assert fake.asked[0][2]["Authorization"].startswith("Basic ")
+    assert not any("secret" in path.read_text() for path in evidence.directory.rglob("*.json"))
+
+
+def test_a_proxy_of_the_environment_is_not_asked_about_this_machine(fake, prometheus, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    fake.says(vector("1"))
+    assert isinstance(prometheus.instant("x", AT), Value)
+
+
+def test_a_broken_connection_is_tried_again(fake, prometheus):
+    fake.answers.append((None, ""))
+    fake.says(vector("1"))
+    assert isinstance(prometheus.instant("x", AT), Value)
+    assert len(fake.asked) == 2
+
+
+def test_a_connection_that_stays_broken_has_failed(fake, prometheus):
+    fake.answers += [(None, "")] * 3
+    sample = prometheus.instant("x", AT)
+    assert isinstance(sample, Failed)
+    assert "could not be asked: RemoteProtocolError" in sample.reason
+    assert len(fake.asked) == 3
+
+
+def test_a_closed_port_has_failed(evidence, fake):
+    fake.shutdown()
+    fake.server_close()
+    sample = Prometheus(fake.url, evidence).over("x", WINDOW)
+    assert isinstance(sample, Failed)
+    assert "ConnectError" in sample.reason
+    assert "refused" in sample.reason
+
+
+def test_no_answer_in_time_has_failed_and_is_not_tried_again(evidence, monkeypatch):
+    asked = []
+
+    def get(*question):
+        asked.append(question)
+        raise promql.httpx.ReadTimeout("")
+
+    monkeypatch.setattr(promql, "_get", get)
+    sample = Prometheus("http://127.0.0.1:1", evidence, timeout=3).instant("x", AT)
+    assert isinstance(sample, Failed)
+    assert sample.reason.endswith("ReadTimeout: no answer within 3 s")
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("url", ["http://[", "127.0.0.1:9", "", "http://127.0.0.1:99999999"])
+def test_what_is_no_address_has_failed(evidence, url):
+    assert isinstance(Prometheus(url, evidence).instant("x", AT), Failed)
+
+
+# -- reading
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "said"),
+    [
+        (200, "<html>a proxy</html>", "HTTP 200 and not JSON: '<html>a proxy"),
+        (200, '{"status":"success","data":NaN}', "not JSON"),
+        (302, "", "HTTP 302 and not JSON"),
+        (400, '{"status":"error","errorType":"bad_data","error":"unclosed"}', "HTTP 400, bad_data: unclosed"),
+        (503, '{"status":"error","errorType":"timeout","error":"too slow"}', "HTTP 503, timeout: too slow"),
+        (200, '{"status":"error","error":"odd"}', "odd"),
+        (500, '{"status":"success","data":{"resultType":"vector","result":[]}}', "HTTP 500"),
+        (200, "[]", "not an answer of Prometheus"),
+        (200, "null", "not an answer of Prometheus"),
+        (200, '"success"', "not an answer of Prometheus"),
+        (200, "{}", "HTTP 200, no error type"),
+        (200, '{"status":"success"}', "not an answer of Prometheus"),
+        (200, '{"status":"success","data":{"resultType":"vector","result":[{}]}}', "not an answer"),
+        (
+            200,
+            '{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"one"]}]}}',
+            "one",
+        ),
+        (
+            200,
+            '{"status":"success","data":{"resultType":"string","result":[1,"a"]}}',
+            "is a string where a vector",
+        ),
+        (
+            200,
+            '{"status":"success","data":{"resultType":"matrix","result":[]}}',
+            "is a matrix where a vector",
+        ),
+        (
+            200,
+            '{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"histogram":[1,{}]}]}}',
+            "a histogram and not a number",
+        ),
+    ],
+)
+def test_what_makes_no_sense_has_failed_and_says_how(fake, prometheus, status, text, said):
+    fake.says(text, status=status)
+    sample = prometheus.instant("x", AT)
+    assert isinstance(sample, Failed)
+    assert said in sample.reason
+
+
+@pytest.mark.parametrize("points", [[], [(1.0, 1), (1.0, 2)], [(2.0, 1), (1.0, 2)]])
+def test_a_series_without_order_has_failed(fake, prometheus, points):
+    fake.says(matrix(({}, points)))
+    assert isinstance(prometheus.over("x", WINDOW), Failed)
+
+
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf"])
+def test_not_a_number(fake, prometheus, value):
+    fake.says(vector(value))
+    assert isinstance(prometheus.instant("x", AT), NotANumber)
+
+
+def test_a_scalar_is_a_number(fake, prometheus):
+    fake.says({"status": "success", "data": {"resultType": "scalar", "result": [AT, "5"]}})
+    assert prometheus.instant("scalar(x)", AT) == Value("scalar(x)", 5.0, AT)
+
+
+def test_several_are_named(fake, prometheus):
+    fake.says(vector("1", "2", "3", "4", "5"))
+    sample = prometheus.instant("x", AT)
+    assert isinstance(sample, Several)
+    assert sample.reason.startswith('5 series where one was meant: {shard="a"}, {shard="b"}')
+    assert sample.reason.endswith("…")
+
+
+def test_a_warning_makes_it_partial_and_an_info_does_not(fake, prometheus):
+    fake.says(vector("1", warnings=["1 store did not answer"]), vector("1", infos=["maybe not a counter"]))
+    sample = prometheus.instant("x", AT)
+    assert isinstance(sample, Partial)
+    assert "1 store did not answer" in sample.reason
+    assert isinstance(prometheus.instant("y", AT), Value)
+
+
+def test_never_there_is_empty_and_there_before_is_stale(fake, prometheus):
+    fake.says(vector(), NOTHING, vector(), matrix(line([1, 1], start=AT - 200)))
+    assert isinstance(prometheus.instant("never", AT), Empty)
+    sample = prometheus.instant("gone", AT)
+    assert isinstance(sample, Stale)
+    assert sample.reason == "no such series any more at 22:14:20Z; the last was at 22:11:05Z"
+
+
+def test_if_the_past_cannot_be_asked_it_is_empty_all_the_same(fake, prometheus):
+    fake.says(vector())
+    fake.says("{}", status=500)
+    assert isinstance(prometheus.instant("x", AT), Empty)
+
+
+def test_the_future_is_not_asked_about(fake, prometheus):
+    fake.says(vector("1"))
+    sample = prometheus.instant("x", time.time() + 30)
+    assert isinstance(sample, Failed)
+    assert "had not happened yet" in sample.reason
+
+
+@pytest.mark.parametrize("off", [-42, 42])
+def test_a_clock_that_is_off_is_noticed(fake, prometheus, off):
+    fake.date = email.utils.formatdate(time.time() + off, usegmt=True)
+    fake.says(vector("1"))
+    sample = prometheus.instant("x", AT)
+    assert isinstance(sample, Failed)
+    assert "clock" in sample.reason
+
+
+# -- series
+
+
+def test_a_whole_series(fake, prometheus):
+    fake.says(matrix(line(range(13))))
+    series = prometheus.over("x", WINDOW)
+    assert isinstance(series, Series)
+    assert (series.samples, series.points[-1]) == (13, (AT, 12.0))
+
+
+def test_missing_points_make_it_partial_and_are_counted(fake, prometheus):
+    labels, points = line(range(13))
+    fake.says(matrix((labels, points[:4] + points[9:])), matrix((labels, points[:-3])))
+    hole, cut = prometheus.over("hole", WINDOW), prometheus.over("cut", WINDOW)
+    assert isinstance(hole, Partial)
+    assert hole.reason == "8 of 13 points; none between 22:13:35Z and 22:14:05Z"
+    assert hole.samples == 8
+    assert isinstance(cut, Partial)
+    assert cut.reason == "10 of 13 points; none between 22:14:05Z and 22:14:20Z"
+
+
+def test_points_that_are_no_numbers_are_counted_and_not_dropped(fake, prometheus):
+    fake.says(matrix(line([1, 2, "NaN", "NaN", "+Inf", *[3] * 8])))
+    sample = prometheus.over("x", WINDOW)
+    assert isinstance(sample, NotANumber)
+    assert sample.reason == "3 of 13 points are no numbers (inf/nan), the first at 22:13:30Z"
+    assert sample.samples == 10
+
+
+def test_a_window_with_nothing_in_it(fake, prometheus):
+    fake.says(NOTHING, NOTHING, NOTHING, matrix(line([1], start=WINDOW.start - 20)))
+    assert isinstance(prometheus.over("never", WINDOW), Empty)
+    assert isinstance(prometheus.over("gone", WINDOW), Stale)
+
+
+def test_each_key_has_exactly_one_series(fake, prometheus):
+    fake.says(
+        matrix(
+            line([1] * 13, {"shard": "a"}),
+            line([1] * 12, {"shard": "b"}),
+            line([1] * 13, {"shard": "c", "pod": "1"}),
+            line([1] * 13, {"shard": "c", "pod": "2"}),
+            line([1] * 13, {"shard": "z"}),
+            line([1] * 13, {}),
+        )
+    )
+    samples = prometheus.each("x", WINDOW, "shard", ["a", "b", "c", "d"])
+    kinds = {key: type(sample) for key, sample in samples.items()}
+    assert kinds == {
+        "a": Series, "b": Partial, "c": Several, "d": Empty, "z": Several, "": Several
+    }  # fmt: skip
+    assert samples["d"].reason == 'no series with shard="d"'
+    assert "was not expected" in samples["z"].reason
+
+
+def test_each_key_fails_if_the_question_does(fake, prometheus):
+    fake.says("{}", status=500)
+    samples = prometheus.each("x", WINDOW, "shard", ["a", "b"])
+    assert [type(sample) for sample in samples.values()] == [Failed, Failed]
+
+
+# -- counters
+
+
+def test_a_difference_is_of_raw_samples_and_both_ends_belong_to_the_window(fake, prometheus):
+    fake.says(matrix(line([100, 100, 110, *[150] * 9, 175], {"shard": "a"})))
+    sample = prometheus.difference('c_total{shard="a"}', WINDOW)
+    assert sample == Value('c_total{shard="a"}[60001ms]', 75.0, AT, 13)
+    assert fake.asked[0][1]["time"] == "1700000060.000"
+    assert prometheus.rate('c_total{shard="a"}', WINDOW, per=60) == Value(sample.query, 75.0, AT, 13)
+
+
+def test_a_rate_is_over_the_time_between_the_samples(fake, prometheus):
+    fake.says(matrix(line(range(0, 110, 10), start=WINDOW.start + 4)))
+    assert prometheus.rate("c_total", WINDOW).value == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    ("points", "said"),
+    [
+        (line([50, 60, 70, 5, *[20] * 9])[1], "reset: 70 at 22:13:30Z, 5 at 22:13:35Z"),
+        (line([50, 60, 70, 69.5, *[80] * 9])[1], "reset"),
+        (line(range(11), start=WINDOW.start + 10.5)[1], "the first raw sample is 10.5 s after"),
+        (line(range(10))[1], "the last raw sample is 15.0 s before"),
+        (
+            line(range(5))[1] + line(range(5, 10), start=WINDOW.start + 40)[1],
+            "no raw sample between 22:13:40Z and",
+        ),
+        ([(WINDOW.start + 30, 1)], "1 raw sample in the window, where a difference takes two"),
+    ],
+)
+def test_a_counter_that_was_not_watched_all_through_is_partial(fake, prometheus, points, said):
+    fake.says(matrix(({}, points)))
+    sample = prometheus.difference("c_total", WINDOW)
+    assert isinstance(sample, Partial)
+    assert said in sample.reason
+
+
+def test_one_lost_scrape_is_forgiven(fake, prometheus):
+    points = line(range(13))[1]
+    fake.says(matrix(({}, points[:5] + points[6:])))
+    assert prometheus.difference("c_total", WINDOW).value == 12
+
+
+def test_counters_are_added_up_only_if_asked(fake, prometheus):
+    both = matrix(line(range(13), {"side": "buy"}), line(range(0, 26, 2), {"side": "sell"}))
+    fake.says(both, both, both, both)
+    assert isinstance(prometheus.difference("a", WINDOW), Several)
+    assert prometheus.difference("b", WINDOW, series=2) == Value("b[60001ms]", 36.0, AT, 26)
+    assert prometheus.difference("c", WINDOW, series=None).value == 36
+    missing = prometheus.difference("d", WINDOW, series=3)
+    assert isinstance(missing, Partial)
+    assert missing.reason.startswith("2 of 3 series: ")
+
+
+def test_one_bad_counter_spoils_the_sum(fake, prometheus):
+    fake.says(matrix(line(range(13), {"side": "buy"}), line([9, 3, *range(3, 14)], {"side": "sell"})))
+    sample = prometheus.difference("a", WINDOW, series=2)
+    assert isinstance(sample, Partial)
+    assert '{side="sell"}: the counter was reset' in sample.reason
+
+
+def test_a_counter_of_nan(fake, prometheus):
+    fake.says(matrix(line(["NaN"] * 13)))
+    assert isinstance(prometheus.difference("a", WINDOW), NotANumber)
+
+
+def test_a_counter_that_is_not_there(fake, prometheus):
+    fake.says(NOTHING, NOTHING, NOTHING, matrix(line([1], start=WINDOW.start - 20)))
+    assert isinstance(prometheus.difference("never", WINDOW), Empty)
+    assert isinstance(prometheus.difference("gone", WINDOW), Stale)
+
+
+# -- targets
+
+
+def up(values, instance="a:1", start=WINDOW.start + 2):
+    return line(values, {"__name__": "up", "job": "engine", "instance": instance}, start)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (matrix(up([1] * 12)), None),
+        (matrix(up([1, 1, 1, 0, 0, *[1] * 7])), "down at 22:13:37Z (2 scrapes failed)"),
+        (matrix(up([1] * 8)), "the last raw sample is 23.0 s before"),
+        (matrix(up([1] * 9, start=WINDOW.start + 17)), "the first raw sample is 17.0 s after"),
+        (matrix(), "0 targets where 1 were expected: up{job="),
+        (matrix(up([1] * 12), up([1] * 12, "b:1")), '2 targets where 1 were expected: up{instance="a:1"'),
+        (matrix(({}, up([1] * 12)[1][::2])), "6 scrapes where 12 were expected"),
+        ({"status": "error", "errorType": "execution", "error": "no"}, "not known: HTTP 200, execution: no"),
+    ],
+)  # fmt: skip
+def test_targets_have_to_be_up_all_through(fake, prometheus, answer, said):
+    fake.says(answer)
+    trouble = prometheus.target_trouble('job="engine"', WINDOW, targets=1)
+    if said is None:
+        assert trouble is None
+    else:
+        assert said in trouble
