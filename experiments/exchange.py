@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from harness.brokers import kafka
 from harness.system import Command, Place, Process, Service, System
@@ -21,6 +24,12 @@ SYMBOLS = {
 BROKER = "redpanda"
 GATEWAY = "edge-gateway"
 PORTS = {"http": 8080, "metrics": 9091}
+
+
+def recording_rules() -> tuple[str, ...]:
+    """Names of all recording rules."""
+    groups: list[Any] = yaml.safe_load(RULES.read_text())["groups"]
+    return tuple(rule["record"] for group in groups for rule in group["rules"])
 
 
 def shard_service(shard: str) -> str:
@@ -77,7 +86,7 @@ def _gateway(shards: tuple[str, ...]) -> Service:
 
 
 def exchange(*shards: str) -> System:
-    """Return the exchange with these shards: ``exchange("a")`` for latency, ``exchange(*"abc")`` for scale."""
+    """Return the exchange with these shards: one for latency, three for scale."""
     return System(
         name="exchange-" + "".join(shards),
         services=(kafka(BROKER), *(_shard(s) for s in shards), _gateway(shards)),

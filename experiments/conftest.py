@@ -1,0 +1,68 @@
+"""What the experiments share: the system that is up, and the loads, each run once a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from harness.run import Run
+from harness.system import Backend
+from harness.trial import Stage, Trial
+
+from .loads import Workload
+
+ORDER = ("smoke", "A1", "A2", "A3", "A4", "B1", "B2", "B3", "B4")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make ``-m asr1`` and ``-m a2`` known words."""
+    for marker in ("smoke", "asr1", "asr2", *(name.lower() for name in ORDER[1:])):
+        config.addinivalue_line("markers", f"{marker}: select the experiment or requirement of that name")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep each experiment together: its Prometheus is asked before the next system replaces it."""
+
+    def rank(item: pytest.Item) -> int:
+        names = {marker.name.upper() for marker in item.iter_markers()}
+        return next((i for i, name in enumerate(ORDER) if name.upper() in names), len(ORDER))
+
+    items.sort(key=rank)
+
+
+@pytest.fixture(scope="session")
+def stage(run: Run, backend: Backend) -> Iterator[Stage]:
+    """The system that is up, one at a time."""
+    with Stage(run, backend) as stage:
+        yield stage
+
+
+def _trial(stage: Stage, experiment: str) -> Trial:
+    workload = Workload.of(experiment, stage.run.profile)
+    return stage.trial(workload.plan(stage.run.run_id), workload.suspicions)
+
+
+@pytest.fixture(scope="session")
+def a1(stage: Stage) -> Trial:
+    """A1: warm-up; what is measured of it is discarded."""
+    return _trial(stage, "A1")
+
+
+@pytest.fixture(scope="session")
+def a2(stage: Stage, a1: Trial) -> Trial:  # noqa: ARG001 - A2 runs on the system that A1 warmed up
+    """A2: normal load on one shard, warmed up."""
+    return _trial(stage, "A2")
+
+
+@pytest.fixture(scope="session")
+def b1(stage: Stage) -> Trial:
+    """B1: the baseline, one shard."""
+    return _trial(stage, "B1")
+
+
+@pytest.fixture(scope="session")
+def b2(stage: Stage) -> Trial:
+    """B2: sustained peak over three shards."""
+    return _trial(stage, "B2")

@@ -1,0 +1,85 @@
+"""What smoke does to the system by hand: one order of each kind through every joint, all of it on record."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import httpx
+
+from experiments.exchange import GATEWAY, SYMBOLS, shard_service
+from harness.system import Deployment
+
+SCRAPE = 5.0
+
+# What is refused, and the status and words it is refused with: contract section 2 and 3.
+REFUSALS: tuple[tuple[str, dict[str, Any] | str, int, str], ...] = (
+    ("engine", {"symbol": "NO-SUCH"}, 400, "Unknown symbol: NO-SUCH"),
+    ("engine", {"side": "HOLD"}, 400, "side"),
+    ("engine", {"type": "STOP"}, 400, "type"),
+    ("engine", {"price": 0}, 400, "price"),
+    ("engine", {"price": "15000"}, 400, "price"),
+    ("engine", {"quantity": -5}, 400, "quantity"),
+    ("engine", {"quantity": 1.5}, 400, "quantity"),
+    ("engine", "{not json", 400, ""),
+    ("gateway", {"symbol": "NO-SUCH"}, 400, "Unknown symbol: NO-SUCH"),
+    ("gateway", "{not json", 400, ""),
+)
+
+
+def order(name: str, **changes: Any) -> dict[str, Any]:
+    """Return a good order, changed."""
+    good = {
+        "orderId": name,
+        "symbol": "TEST-ASSET-A",
+        "side": "BUY",
+        "type": "LIMIT",
+        "price": 15000,
+        "quantity": 10,
+    }
+    return {**good, **changes}
+
+
+def through_every_joint(deployment: Deployment) -> dict[str, Any]:
+    """Ask for health, match one BUY with two seeds on each shard by the gateway, send what must be refused.
+
+    Returns:
+        ``whole``: unix seconds around it all, with a scrape before and after; ``health``, ``seeded``,
+        ``routed``, ``refused``: what was answered.
+    """
+    began = time.time()
+    gateway = deployment.endpoint(GATEWAY).url
+    engines = {shard: deployment.endpoint(shard_service(shard)).url for shard in SYMBOLS}
+    with httpx.Client(timeout=10, trust_env=False) as http:
+        health = {
+            name: _answer(http.get(f"{url}/health")) for name, url in {**engines, "gateway": gateway}.items()
+        }
+        seeded, routed = {}, {}
+        for shard, (symbol, *_) in SYMBOLS.items():
+            sells = [
+                order(f"smoke-s{i}", symbol=symbol, side="SELL", quantity=q) for i, q in enumerate((30, 20))
+            ]
+            seeded[shard] = _answer(http.post(f"{gateway}/seed/{shard}", json={"orders": sells}))
+            buy = order(f"smoke-b-{shard}", symbol=symbol, quantity=50)
+            routed[shard] = _answer(http.post(f"{gateway}/orders", json=buy))
+        refused = []
+        for where, what, _, _ in REFUSALS:
+            url = f"{gateway if where == 'gateway' else engines['a']}/orders"
+            body = {"content": what} if isinstance(what, str) else {"json": order("smoke-bad", **what)}
+            refused.append(_answer(http.post(url, **body)))
+    time.sleep(SCRAPE + 0.5)
+    return {
+        "whole": [began - SCRAPE, time.time()],
+        "prometheus": deployment.prometheus,
+        "health": health,
+        "seeded": seeded,
+        "routed": routed,
+        "refused": refused,
+    }
+
+
+def _answer(response: httpx.Response) -> dict[str, Any]:
+    try:
+        return {"status": response.status_code, "body": response.json()}
+    except ValueError:
+        return {"status": response.status_code, "text": response.text}

@@ -1,0 +1,171 @@
+"""Smoke: the whole system comes up, and every joint of it holds once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from experiments.broker import PARTITIONS, read_back
+from experiments.exchange import BROKER, MULTI, SYMBOLS, recording_rules
+from experiments.loads import Workload
+from experiments.smoke import joints as by_hand
+from harness.expect import AtLeast, Below, Within
+from harness.judge import Judge
+from harness.promql import Prometheus
+from harness.sample import number
+from harness.trial import Stage, Trial
+from harness.units import count, percent
+from harness.window import Window
+
+pytestmark = [pytest.mark.smoke]
+
+METRICS = (
+    *(f"me_{stage}_duration_seconds_count" for stage in ("match", "order_validation", "orderbook_insertion")),
+    *(
+        f"me_{stage}_count"
+        for stage in ("matching_algorithm_duration_seconds", "wal_append_duration_seconds")
+    ),
+    "me_event_publish_duration_seconds_count",
+    "me_matches_total",
+    'me_orders_received_total{side="buy"}',
+    'me_orders_received_total{side="sell"}',
+    "me_event_publish_errors_total",
+    'me_orderbook_depth{side="bid"}',
+    'me_orderbook_depth{side="ask"}',
+    'me_orderbook_price_levels{side="bid"}',
+    'me_orderbook_price_levels{side="ask"}',
+    "me_ringbuffer_utilization_ratio",
+    "me_gc_pause_max_seconds",
+    "me_process_resident_memory_bytes",
+)
+BUCKETS = {
+    "me_match_duration_seconds": ".001 .005 .01 .025 .05 .1 .2 .5 1",
+    "me_order_validation_duration_seconds": ".0001 .0005 .001 .005 .01",
+    "me_orderbook_insertion_duration_seconds": ".0001 .0005 .001 .005 .01",
+    "me_event_publish_duration_seconds": ".0001 .0005 .001 .005 .01",
+    "me_matching_algorithm_duration_seconds": ".0001 .0005 .001 .005 .01 .05",
+    "me_wal_append_duration_seconds": ".001 .005 .01 .025 .05 .1",
+}
+
+
+@pytest.fixture(scope="session")
+def joints(stage: Stage) -> Any:
+    """What was answered at every joint, asked once."""
+    return stage.observe("smoke through every joint", MULTI, by_hand.through_every_joint)
+
+
+@pytest.fixture(scope="session")
+def prometheus(stage: Stage, joints: Any) -> Prometheus:
+    """The Prometheus that watched it."""
+    return Prometheus(joints["prometheus"], stage.run.evidence)
+
+
+@pytest.fixture(scope="session")
+def load(stage: Stage, joints: Any) -> Trial:  # noqa: ARG001 - by hand first, while the books are known
+    """A few seconds of orders for every symbol, through the gateway."""
+    workload = Workload.of("smoke", stage.run.profile)
+    return stage.trial(workload.plan(stage.run.run_id), workload.suspicions)
+
+
+def holds(judge: Judge, what: str, right: int, of: int) -> None:
+    """Judge that all of so many things are right."""
+    judge(number(what, right, at=0.0, samples=of), Within(of * count, 0 * count))
+
+
+@pytest.mark.criterion("smoke.health", experiment="smoke")
+def test_every_service_is_healthy(joints: Any, judge: Judge) -> None:
+    """Shards and gateway answer GET /health with UP and who they are."""
+    expected = {
+        **{s: {"status": 200, "body": {"status": "UP", "shardId": s}} for s in SYMBOLS},
+        "gateway": {"status": 200, "body": {"status": "UP", "component": "edge-gateway"}},
+    }
+    right = sum(joints["health"][name] == answer for name, answer in expected.items())
+    holds(judge, "GET /health of each shard and the gateway", right, len(expected))
+
+
+@pytest.mark.criterion("smoke.routing", experiment="smoke")
+def test_the_gateway_reaches_every_shard(joints: Any, judge: Judge) -> None:
+    """An order for each shard is accepted through the gateway, by that shard."""
+    bodies = {shard: joints["routed"][shard].get("body", {}) for shard in SYMBOLS}
+    right = sum((b.get("status"), b.get("shardId")) == ("ACCEPTED", shard) for shard, b in bodies.items())
+    holds(judge, "POST /orders at the gateway: ACCEPTED by the right shard", right, len(SYMBOLS))
+
+
+@pytest.mark.criterion("smoke.matching", experiment="smoke")
+def test_a_buy_matches_what_was_seeded(joints: Any, prometheus: Prometheus, judge: Judge) -> None:
+    """A BUY of 50 against seeds of 30 and 20 makes exactly two matches on each shard."""
+    seeded = sum(answer == {"status": 200, "body": {"seeded": 2}} for answer in joints["seeded"].values())
+    holds(judge, "POST /seed/{shard} of two orders", seeded, len(SYMBOLS))
+    window = Window(*joints["whole"])
+    grown = {s: prometheus.difference(f'me_matches_total{{shard="{s}"}}', window) for s in SYMBOLS}
+    judge(grown, Within(2 * count, 0 * count))
+
+
+@pytest.mark.criterion("smoke.refusals", experiment="smoke")
+def test_bad_orders_are_refused_with_the_reason(joints: Any, judge: Judge) -> None:
+    """Unknown symbol, bad side, type, price or quantity, and what is not JSON get a 400 that says why."""
+    right = 0
+    for (where, _, status, words), answer in zip(by_hand.REFUSALS, joints["refused"], strict=True):
+        body = answer.get("body", {})
+        reason = body.get("error") if where == "gateway" else body.get("reason")
+        rejected = where == "gateway" or body.get("status") == "REJECTED"
+        right += answer["status"] == status and rejected and bool(reason) and words.lower() in reason.lower()
+    holds(judge, "POST /orders of what must be refused", right, len(by_hand.REFUSALS))
+
+
+@pytest.mark.criterion("smoke.load", experiment="smoke")
+def test_k6_drives_every_symbol(load: Trial, judge: Judge) -> None:
+    """k6 gets every order of a short load over all 12 symbols accepted, and the engines count as many."""
+    judge(load.client("failed"), Below(1 * percent), load=load)
+
+
+@pytest.mark.criterion("smoke.targets", experiment="smoke")
+def test_prometheus_scrapes_every_service(load: Trial, judge: Judge) -> None:
+    """Every shard and the gateway are up for Prometheus."""
+    services = [service.name for service in MULTI.services if service.scrape]
+    up = {name: load.final(f'up{{job="{name}"}}') for name in services}
+    judge(up, Within(1 * count, 0 * count), load=load)
+
+
+@pytest.mark.criterion("smoke.metrics", experiment="smoke")
+def test_every_metric_has_data(load: Trial, judge: Judge) -> None:
+    """Each metric of the contract has one series for each shard."""
+    found = {metric: load.final(f"count({metric})") for metric in METRICS}
+    judge(found, Within(len(SYMBOLS) * count, 0 * count), load=load)
+
+
+@pytest.mark.criterion("smoke.buckets", experiment="smoke")
+def test_every_bucket_is_there(load: Trial, judge: Judge) -> None:
+    """Each histogram has the buckets that the contract names."""
+    for metric, bounds in BUCKETS.items():
+        wanted = [float(bound) for bound in bounds.split()]
+        either = "|".join(f"{bound:g}" + ("|1.0" if bound == 1 else "") for bound in wanted).replace(
+            ".", "[.]"
+        )
+        found = load.final(f'count(count by (le) ({metric}_bucket{{le=~"{either}"}}))')
+        judge({metric: found}, Within(len(wanted) * count, 0 * count), load=load)
+
+
+@pytest.mark.criterion("smoke.rules", experiment="smoke")
+def test_every_recording_rule_has_data(load: Trial, judge: Judge) -> None:
+    """Each recording rule yields numbers while orders come in."""
+    judge({name: load.final(f"count({name})") for name in recording_rules()}, AtLeast(1 * count), load=load)
+
+
+@pytest.mark.criterion("smoke.events", experiment="smoke")
+def test_events_of_every_order_are_on_the_broker(
+    stage: Stage, load: Trial, joints: Any, judge: Judge
+) -> None:
+    """Both topics have 12 partitions, and an independent consumer reads back every order and every match."""
+    found = stage.observe(
+        "smoke events", MULTI, lambda deployment: read_back(deployment.endpoint(BROKER, "kafka").address)
+    )
+    orders = load.load.accepted + len(joints["routed"])
+    made = load.afterwards("sum(me_matches_total)")
+    placed = number("topic orders: ORDER_PLACED", found["orders"]["events"], at=0.0)
+    judge(placed, Within(orders * count, 0 * count), load=load)
+    judge(made, Within(found["matches"]["events"] * count, 0 * count), load=load)
+    holds(judge, "partitions of both topics", sum(t["partitions"] for t in found.values()), 2 * PARTITIONS)
+    right = sum(t["misplaced"] == 0 for t in found.values())
+    holds(judge, "topics where every key is the event's symbol", right, 2)
