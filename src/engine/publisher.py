@@ -175,7 +175,7 @@ class Publisher:
         ]
 
     async def stop(self, seconds: float) -> None:
-        """Publish what is queued, for ``seconds`` at most, and keep the position for the next start."""
+        """Publish what is queued, for ``seconds`` at most; the owner saves the position, after a sync."""
         self._stopping = True
         self._wake.set()
         if self._tasks:
@@ -190,8 +190,6 @@ class Publisher:
             log.warning(
                 "not all events reached the broker; they are sent after the next start", extra=self._state()
             )
-        with contextlib.suppress(OSError):
-            await asyncio.to_thread(self.position.save)
 
     async def _run(self) -> None:
         backoff = _FIRST_BACKOFF

@@ -14,6 +14,7 @@ The log's order is the order of execution, always: replays depend on it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import time
@@ -43,6 +44,10 @@ MAX_ORDER = 64 << 10  # bytes: decoding is not interrupted, so what is absurd is
 SUMMARY_SECONDS = 10.0
 
 
+class MatchingError(Exception):
+    """Matching failed at an order, and the books are not to be used any more."""
+
+
 class Shard:
     """The engine without its HTTP.
 
@@ -70,6 +75,7 @@ class Shard:
         self._gc = GcWatch()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._scheduled = False
+        self._broken = False
         self._summary: asyncio.Task[None] | None = None
         self._expose()
 
@@ -125,15 +131,23 @@ class Shard:
     async def stop(self) -> None:
         """Refuse new orders, match and publish what was accepted, and sync the log."""
         self.ready = False
-        while len(self.ring):
-            self._consume()
+        while len(self.ring) and not self._broken:
+            with contextlib.suppress(MatchingError):
+                self._consume()
             await asyncio.sleep(0)
         await self.publisher.stop(self.config.drain_seconds)
         if self._summary is not None:
             self._summary.cancel()
             self._gc.stop()
-        await asyncio.to_thread(self.wal.close)
+        await asyncio.to_thread(self._close)
         log.info("stopped", extra={"sequence": self.wal.sequence, "matches": self.matcher.matches})
+
+    def _close(self) -> None:
+        """Sync first: what counts as published can't be ahead of what is synced."""
+        self.wal.finish()
+        with contextlib.suppress(OSError):  # then some events are sent again, which is allowed
+            self.publisher.position.save()
+        self.wal.close()
 
     def fail(self, why: str) -> None:
         """Take no more orders, and have the process end with an error."""
@@ -214,9 +228,10 @@ class Shard:
                     await asyncio.sleep(0)
             for start in range(0, len(seeds), SEED_CHUNK):
                 # What is in the log before the seeds must be matched before they rest.
+                self._consume()
                 while len(self.ring):
-                    self._consume()
                     await asyncio.sleep(0)
+                    self._consume()
                 self._rest(seeds[start : start + SEED_CHUNK], start)
                 await asyncio.sleep(0)
         return len(seeds)
@@ -242,18 +257,25 @@ class Shard:
 
     def _consume_batch(self) -> None:
         self._scheduled = False
-        try:
+        with contextlib.suppress(MatchingError):
             self._consume()
-        except Exception as error:
-            # The order is in the log, and the books are not what a replay makes of it: no way on.
-            log.exception("matching failed")
-            self.fail(f"matching failed: {error!r}")
-            return
-        if len(self.ring):
-            self._schedule()
+            if len(self.ring):
+                self._schedule()
 
     def _consume(self) -> None:
         """Execute the oldest orders of the ring, a batch at most."""
+        if self._broken:
+            raise MatchingError
+        try:
+            self._execute_batch()
+        except Exception as error:
+            # The order is in the log, and the books are not what a replay makes of it: no way on.
+            self._broken = True
+            log.exception("matching failed")
+            self.fail(f"matching failed: {error!r}")
+            raise MatchingError from error
+
+    def _execute_batch(self) -> None:
         ring, matcher, metrics = self.ring, self.matcher, self.metrics
         clock = time.perf_counter
         for _ in range(min(len(ring), CONSUME_BATCH)):

@@ -151,12 +151,16 @@ class Wal:
         self._write(data)
         self.sequence += len(orders)
 
-    def close(self) -> None:
-        """Sync what is written, and give the directory up.  Blocks for one sync."""
+    def finish(self) -> None:
+        """Sync what is written, and sync no more.  Blocks for one sync."""
         self._closing.set()
         self._work.set()
         if self._thread is not None:
             self._thread.join()
+
+    def close(self) -> None:
+        """Finish, and give the directory up."""
+        self.finish()
         self._release()
 
     def __enter__(self) -> Self:

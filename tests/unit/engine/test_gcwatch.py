@@ -1,0 +1,73 @@
+import gc
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from engine import gcwatch
+from engine.gcwatch import GcWatch, settling
+
+
+@pytest.fixture
+def watch() -> Iterator[GcWatch]:
+    made = GcWatch()
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_every_pause_is_counted_and_the_longest_remembered(watch: GcWatch) -> None:
+    before = watch.collections
+
+    gc.collect()
+
+    assert watch.collections == before + 1 == sum(watch.pauses.counts)
+    assert 0 < watch.longest() <= watch.pauses.sum
+
+
+def test_without_a_collection_the_longest_pause_is_zero() -> None:
+    assert GcWatch().longest() == 0.0
+
+
+def test_the_longest_pause_is_forgotten_after_its_window(
+    watch: GcWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    gc.collect()
+    found = watch.longest()
+
+    monkeypatch.setattr(gcwatch.time, "monotonic", lambda: now + gcwatch.MAX_WINDOW - 2)
+    assert watch.longest() == found
+    monkeypatch.setattr(gcwatch.time, "monotonic", lambda: now + gcwatch.MAX_WINDOW + 2)
+    assert watch.longest() == 0.0
+
+
+def test_a_long_pause_is_not_hidden_by_a_short_one_in_the_same_second(watch: GcWatch) -> None:
+    watch._callback("start", {})
+    watch._began -= 5.0
+    watch._callback("stop", {})
+    watch._callback("start", {})
+    watch._callback("stop", {})
+
+    assert 5.0 <= watch.longest() < 5.5
+
+
+def test_it_leaves_the_collector_as_it_was() -> None:
+    thresholds, callbacks = gc.get_threshold(), list(gc.callbacks)
+    watch = GcWatch()
+
+    watch.start()
+    watch.stop()
+
+    assert (gc.get_threshold(), gc.callbacks) == (thresholds, callbacks)
+
+
+def test_settling_freezes_what_was_built_and_collects_nothing_meanwhile() -> None:
+    try:
+        with settling():
+            assert not gc.isenabled()
+            built = [[] for _ in range(1000)]
+        assert gc.isenabled()
+        assert gc.get_freeze_count() >= len(built)
+    finally:
+        gc.unfreeze()

@@ -1,0 +1,249 @@
+"""Every event arrives, in order, whatever the broker does and however small the queue is."""
+
+# ruff: noqa: ASYNC110 - a test that looks on waits by looking
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import orjson
+import pytest
+
+from engine import publisher as publisher_module
+from engine.errors import WalError
+from engine.shard import Shard
+
+Make = Callable[..., Shard]
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publisher_module, "_FIRST_BACKOFF", 0.001)
+    monkeypatch.setattr(publisher_module, "_LAST_BACKOFF", 0.002)
+    monkeypatch.setattr(publisher_module, "_LINGER", 0)
+    monkeypatch.setattr(publisher_module, "_BATCH", 7)
+
+
+def accept(shard: Shard, count: int) -> None:
+    for number in range(count):
+        side = "BUY" if number % 2 else "SELL"
+        shard.accept(orjson.dumps({"orderId": "o", "symbol": "X", "side": side, "price": 100, "quantity": 1}))
+
+
+async def published(shard: Shard) -> None:
+    async with asyncio.timeout(20):
+        while len(shard.ring) or shard.publisher.backlog:
+            await asyncio.sleep(0.001)
+
+
+def sequences(received: Iterable[Any], topic: str) -> list[int]:
+    return [orjson.loads(event.value)["sequence"] for event in received if event.topic == topic]
+
+
+def assert_all(broker: Any, orders: int) -> None:
+    assert sorted(set(sequences(broker.received, "orders"))) == list(range(1, orders + 1))
+    assert sorted(set(sequences(broker.received, "matches"))) == list(range(1, orders // 2 + 1))
+
+
+def test_events_arrive_once_and_in_order(shard: Make, broker: Any) -> None:
+    async def scenario() -> None:
+        made = shard()
+        made.start()
+        accept(made, 100)
+        await published(made)
+        await made.stop()
+        assert made.metrics.published == {"orders": 100, "matches": 50}
+        assert made.metrics.publish_errors == 0
+
+    asyncio.run(scenario())
+    assert sequences(broker.received, "orders") == list(range(1, 101))
+    assert sequences(broker.received, "matches") == list(range(1, 51))
+
+
+def test_a_broker_that_is_not_there_is_tried_for_ever_and_counted(shard: Make, broker: Any) -> None:
+    async def scenario() -> None:
+        broker.refuse_connections = 20
+        made = shard()
+        made.start()
+        accept(made, 10)
+        await published(made)
+        await made.stop()
+        assert made.metrics.publish_errors == 20
+
+    asyncio.run(scenario())
+    assert_all(broker, 10)
+
+
+def test_a_batch_that_broke_is_sent_again_whole(shard: Make, broker: Any) -> None:
+    async def scenario() -> None:
+        broker.fail_sends = 3
+        made = shard()
+        made.start()
+        accept(made, 20)
+        await published(made)
+        await made.stop()
+        assert made.metrics.publish_errors == 3
+        assert made.metrics.published == {"orders": 20, "matches": 10}
+        assert broker.connections == 4
+
+    asyncio.run(scenario())
+    assert_all(broker, 20)
+    assert len(sequences(broker.received, "orders")) > 20  # at least once: some came twice
+
+
+def test_a_broker_that_hangs_delays_no_order(shard: Make, broker: Any) -> None:
+    async def scenario() -> None:
+        made = shard()
+        made.start()
+        broker.open.clear()
+        accept(made, 500)
+        async with asyncio.timeout(20):
+            while len(made.ring):
+                await asyncio.sleep(0)
+        assert made.metrics.matches == 250
+        assert (made.publisher.queue.depth, broker.received) == (750, [])
+        broker.open.set()
+        await published(made)
+        await made.stop()
+
+    asyncio.run(scenario())
+    assert_all(broker, 500)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 10, 60])
+def test_what_the_queue_had_no_room_for_comes_from_the_log(shard: Make, broker: Any, limit: int) -> None:
+    async def scenario() -> None:
+        made = shard(EVENT_QUEUE_SIZE=limit)
+        made.start()
+        broker.open.clear()
+        accept(made, 200)
+        await made.seed(
+            b'{"orders": [{"orderId": "s", "symbol": "Y", "side": "BUY", "price": 1, "quantity": 1}]}'
+        )
+        assert made.publisher.queue.depth <= max(limit, 2)
+        assert made.publisher.queue.overflowed
+        broker.open.set()
+        while made.publisher.backlog > 100:
+            await asyncio.sleep(0)
+        accept(made, 100)  # while it catches up
+        broker.fail_sends = 2
+        await published(made)
+        assert not made.publisher.queue.overflowed
+        accept(made, 2)
+        await published(made)
+        await made.stop()
+
+    asyncio.run(scenario())
+    found = sequences(broker.received, "orders")
+    assert sorted(set(found)) == [number for number in range(1, 304) if number != 201]  # 201 is the seed
+    assert sorted(set(sequences(broker.received, "matches"))) == list(range(1, 152))
+
+
+def test_what_was_published_before_a_restart_is_not_sent_again(shard: Make, broker: Any) -> None:
+    async def first() -> None:
+        made = shard()
+        made.start()
+        accept(made, 30)
+        await published(made)
+        await made.stop()
+
+    async def second() -> None:
+        made = shard()
+        assert made.publisher.backlog == 0
+        made.start()
+        accept(made, 10)
+        await published(made)
+        await made.stop()
+
+    asyncio.run(first())
+    asyncio.run(second())
+    assert sequences(broker.received, "orders") == list(range(1, 41))
+
+
+@pytest.mark.parametrize("limit", [5, 200_000])
+def test_what_a_dead_broker_did_not_get_is_sent_after_the_restart(
+    shard: Make, broker: Any, limit: int
+) -> None:
+    async def first() -> None:
+        made = shard(EVENT_QUEUE_SIZE=limit, DRAIN_SECONDS=0.01)
+        made.start()
+        accept(made, 20)
+        await published(made)
+        broker.open.clear()
+        accept(made, 30)
+        await made.stop()
+
+    async def second() -> None:
+        broker.open.set()
+        made = shard(EVENT_QUEUE_SIZE=limit)
+        made.start()
+        await published(made)
+        await made.stop()
+
+    asyncio.run(first())
+    assert sequences(broker.received, "orders") == list(range(1, 21))
+    asyncio.run(second())
+    assert sequences(broker.received, "orders") == list(range(1, 51))
+
+
+def test_a_stop_publishes_what_is_queued(shard: Make, broker: Any) -> None:
+    async def scenario() -> None:
+        made = shard()
+        made.start()
+        accept(made, 100)
+        await made.stop()
+
+    asyncio.run(scenario())
+    assert_all(broker, 100)
+
+
+def test_the_position_is_never_ahead_of_what_is_synced(shard: Make) -> None:
+    async def scenario() -> None:
+        made = shard()
+        made.start()
+        accept(made, 10)
+        await published(made)
+        made.wal.synced = 4
+        made.publisher.position.save()
+        assert json.loads((made.wal.directory / "published.json").read_text())["sequence"] == 4
+        made.wal.synced = made.wal.sequence
+        await made.stop()
+        assert json.loads((made.wal.directory / "published.json").read_text())["sequence"] == 10
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"log": "another", "sequence": 3}', '{"sequence": 3}'])
+def test_a_position_that_says_nothing_means_that_all_is_sent_again(
+    shard: Make, broker: Any, content: str
+) -> None:
+    async def run(count: int) -> None:
+        made = shard()
+        made.start()
+        accept(made, count)
+        await published(made)
+        await made.stop()
+
+    asyncio.run(run(4))
+    (shard().wal.directory / "published.json").write_text(content)
+    asyncio.run(run(0))
+
+    assert sequences(broker.received, "orders") == [1, 2, 3, 4, 1, 2, 3, 4]
+
+
+def test_a_log_that_ends_before_what_was_published_is_refused(shard: Make) -> None:
+    made = shard()
+    (made.wal.directory / "published.json").write_text(json.dumps({"log": made.wal.log_id, "sequence": 3}))
+    # A log without a record is a new one: give it one, so that its identity stays.
+    asyncio.run(one_order(made))
+
+    (made.wal.directory / "published.json").write_text(json.dumps({"log": made.wal.log_id, "sequence": 3}))
+    with pytest.raises(WalError, match="sequence 3 was published, and the log ends at 1"):
+        shard()
+
+
+async def one_order(shard: Shard) -> None:
+    shard.start()
+    accept(shard, 1)
+    await shard.stop()
