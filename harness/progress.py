@@ -8,6 +8,7 @@ imported, so a test runner that captures output does not hide them.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
@@ -71,9 +72,11 @@ class Reporter:
 
 def _own_stderr() -> TextIO:
     try:
-        return os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
+        stream = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
     except OSError:
         return sys.stderr
+    atexit.register(stream.close)
+    return stream
 
 
 _reporter = Reporter(_own_stderr())

@@ -61,16 +61,18 @@ def provide_all(names: Sequence[str] = NAMES) -> dict[str, Program]:
     The first failure ends all, as does Ctrl-C; what was fetched or compiled by then is not lost.
     """
     cancelled = threading.Event()
-    with ThreadPoolExecutor(max(len(names), 1)) as pool:
+    specs = [_spec(name) for name in names]
+    one_of_each = {spec.recipe.name: spec for spec in specs if find(spec).program is None}
+    with ThreadPoolExecutor(len(one_of_each) or 1) as pool:
         try:
-            futures = {name: pool.submit(_provide, _spec(name), cancelled) for name in names}
-            done = wait(futures.values(), return_when=FIRST_EXCEPTION).done
+            futures = [pool.submit(_provide, spec, cancelled) for spec in one_of_each.values()]
+            done = wait(futures, return_when=FIRST_EXCEPTION).done
         finally:
             cancelled.set()  # nothing is left to do, or it is not wanted any more
     errors = [error for future in done if (error := future.exception())]
     for error in sorted(errors, key=lambda error: isinstance(error, Cancelled)):
         raise error
-    return {name: future.result() for name, future in futures.items()}
+    return {spec.name: _provide(spec, threading.Event()) for spec in specs}
 
 
 def _spec(name: str) -> Spec:
@@ -126,6 +128,7 @@ def _make(recipe: Recipe, task: Task) -> None:
             task.status("trying it")
             versions = {spec.name: _tried(spec, making.directory) for spec in specs}
             place = store.finish(recipe, making.directory, versions, task.seconds)
+            task.status("removing what it was made from")
             catalogue.clean(recipe.name, making)
         task.say(f"{recipe.version} is ready after {clock(task.seconds)}: {place}")
 

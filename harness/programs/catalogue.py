@@ -65,7 +65,7 @@ K6 = Recipe(
     make=partial(golang.build, pins="k6", packages=K6_PACKAGES, flags=_K6_FLAGS),
     pins=("k6/go.mod", "k6/go.sum"),
     shape=" ".join(_K6_FLAGS),
-    seconds=120,
+    seconds=110,
     disk=1_300 * _MB,
 )
 PROMETHEUS = Recipe(
@@ -75,7 +75,7 @@ PROMETHEUS = Recipe(
     make=partial(golang.build, pins="prometheus", packages=PROMETHEUS_PACKAGES, flags=_PROMETHEUS_FLAGS),
     pins=("prometheus/go.mod", "prometheus/go.sum"),
     shape=" ".join(_PROMETHEUS_FLAGS),
-    seconds=200,
+    seconds=240,
     disk=2_800 * _MB,
 )
 KAFKA = Recipe(

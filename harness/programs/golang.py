@@ -69,9 +69,13 @@ def build(making: Making, pins: str, packages: tuple[str, ...], flags: tuple[str
     source.mkdir()
     for name in ("go.mod", "go.sum"):
         shutil.copyfile(PINS / pins / name, source / name)
+    flags = ("-trimpath", *flags)
     modules = _Modules(go.path, source, environment(go, making.work / "go", making.temporary), making.task)
     try:
-        modules.build(packages, flags, making.directory / "bin")
+        modules.fetch(packages, flags)
+        # One compiler at a time: it uses all cores by itself, and the next one finds compiled what both need
+        with store.lock("compiler", making.task, "the Go compiler"):
+            modules.build(packages, flags, making.directory / "bin")
     except CommandError as error:
         what = f"{making.task.name} could not be built"
         raise explain(error, what, where=f"{packages[0]} with {go.path}", network=_NETWORK) from error
@@ -86,10 +90,24 @@ class _Modules:
         self._env = env
         self._task = task
 
+    def fetch(self, packages: tuple[str, ...], flags: tuple[str, ...]) -> None:
+        """Fetch all modules that are needed."""
+        fetched = 0
+
+        def count(line: str) -> None:
+            nonlocal fetched
+            if line.startswith("go: downloading"):
+                fetched += 1
+                self._task.status(f"downloading, {fetched} Go modules so far")
+
+        self._task.status("downloading Go modules")
+        self._run("list", *flags, "-deps", *packages, on_line=count)
+
     def build(self, packages: tuple[str, ...], flags: tuple[str, ...], into: Path) -> None:
         """Compile ``packages`` and put their executables ``into`` a directory."""
-        flags = ("-trimpath", *flags)
-        total = self._fetch(packages, flags)
+        self._task.status("asking Go what there is to compile")
+        stale = "{{if .Stale}}{{.ImportPath}}{{end}}"
+        total = len(self._run("list", *flags, "-deps", "-f", stale, *packages).split())
         done = 0
 
         def count(line: str) -> None:
@@ -101,21 +119,7 @@ class _Modules:
         self._task.status(f"compiling {total} packages")
         self._run("build", "-v", *flags, "-o", f"{into}/", *packages, on_line=count)
 
-    def _fetch(self, packages: tuple[str, ...], flags: tuple[str, ...]) -> int:
-        """Fetch all modules that are needed; return how many packages are not compiled yet."""
-        fetched = 0
-
-        def count(line: str) -> None:
-            nonlocal fetched
-            if line.startswith("go: downloading"):
-                fetched += 1
-                self._task.status(f"downloading, {fetched} Go modules so far")
-
-        self._task.status("downloading Go modules")
-        stale = "{{if .Stale}}{{.ImportPath}}{{end}}"
-        return len(self._run("list", *flags, "-deps", "-f", stale, *packages, on_line=count).split())
-
-    def _run(self, *words: str, on_line: Callable[[str], None]) -> str:
+    def _run(self, *words: str, on_line: Callable[[str], None] | None = None) -> str:
         return self._task.run([self._go, *words], cwd=self._source, env=self._env, on_line=on_line).stdout
 
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .task import Task
 
 _TELL_AFTER = 1.0  # seconds of waiting for a lock before it is worth a word
+_held: set[str] = set()  # locks that this very process holds
 _SYSTEMS = {"linux": "linux", "darwin": "macos"}
 _MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 
@@ -93,8 +94,9 @@ def versions_in(place: Path) -> dict[str, str] | None:
 
 
 @contextmanager
-def lock(name: str, task: Task) -> Iterator[None]:
-    """Hold the lock ``name``; while someone else has it, say so and wait."""
+def lock(name: str, task: Task, what: str = "") -> Iterator[None]:
+    """Hold the lock ``name`` of ``what``; while someone else has it, say so and wait."""
+    what = what or name
     path = cache() / "locks" / f"{name}.lock"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,13 +113,15 @@ def lock(name: str, task: Task) -> Iterator[None]:
             guard.acquire(timeout=_TELL_AFTER)
             break
         except filelock.Timeout:
-            if not told:
-                task.say("another process is providing it; waiting for that one")
-                task.status("waiting for another process")
+            task.status(f"waiting for {what}")
+            if not told and name not in _held:
                 told = True
+                task.say(f"another process is busy with {what}; waiting for it, to go on from what it leaves")
     try:
+        _held.add(name)
         yield
     finally:
+        _held.discard(name)
         guard.release()
 
 

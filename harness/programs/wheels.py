@@ -62,17 +62,8 @@ def install(making: Making, pins: str) -> None:
 def repin(pins: str, distribution: str, version: str, scratch: Path) -> None:
     """Write the requirements file ``pins`` anew, with the hash that the index gives for each wheel."""
     hashes: dict[str, None] = {}
-    words = [
-        *_PIP,
-        *_WHEEL,
-        "--quiet",
-        "--dry-run",
-        "--ignore-installed",
-        "--report",
-        "-",
-        "--target",
-        scratch,
-    ]
+    words = [*_PIP, *_WHEEL, "--quiet", "--dry-run", "--ignore-installed"]
+    words += ["--report", "-", "--target", str(scratch)]
     for platform in _PLATFORMS:
         completed = run(
             [*words, "--platform", platform, f"{distribution}=={version}"], env=_SETTINGS, check=False
