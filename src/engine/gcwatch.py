@@ -16,8 +16,8 @@ MAX_WINDOW = 15
 
 # Orders are freed by reference counts: nothing in a book is a cycle.  What the collector would
 # find is little (closed connections), what it would walk is every order that rests.  So: young
-# collections small enough to stay below a millisecond, and a full one practically never.
-_THRESHOLDS = (10_000, 10, 1_000)
+# collections small enough (20,000 objects at most, below 3 ms), and a full one practically never.
+_THRESHOLDS = (5_000, 3, 2_000)
 
 
 class GcWatch:
