@@ -1,8 +1,6 @@
 module verdict-harness/k6
 
-go 1.26.0
-
-tool go.k6.io/k6
+go 1.25.0
 
 require (
 	buf.build/gen/go/gogo/protobuf/protocolbuffers/go v1.36.11-20240617172848-e1dbca2775a7.1 // indirect
@@ -99,3 +97,5 @@ require (
 	gopkg.in/validator.v2 v2.0.1 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
+
+tool go.k6.io/k6
