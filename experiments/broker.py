@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
 TOPICS = ("orders", "matches")
 PARTITIONS = 12
@@ -27,24 +27,22 @@ def read_back(bootstrap: str, *, timeout: float = 60.0) -> dict[str, Any]:
 
 
 async def _read(bootstrap: str, topic: str) -> dict[str, Any]:
+    # Without a group a consumer of a topic gets all of its partitions at once.
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
+        topic,
+        bootstrap_servers=bootstrap,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
     )
     await consumer.start()
     try:
-        partitions = [TopicPartition(topic, n) for n in sorted(consumer.partitions_for_topic(topic) or ())]
-        if not partitions:
-            await consumer.topics()
-            partitions = [
-                TopicPartition(topic, n) for n in sorted(consumer.partitions_for_topic(topic) or ())
-            ]
-        consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions) if partitions else {}
+        partitions = sorted(consumer.assignment())
+        ends = await consumer.end_offsets(partitions)
         seen: set[tuple[str, int]] = set()
         repeats = misplaced = 0
         types: set[str] = set()
-        for partition in partitions:
-            await consumer.seek_to_beginning(partition)
+        await consumer.seek_to_beginning()
         while any([await consumer.position(p) < ends[p] for p in partitions]):
             for records in (await consumer.getmany(timeout_ms=500)).values():
                 for record in records:

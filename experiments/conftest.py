@@ -29,6 +29,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         names = {marker.name.upper() for marker in item.iter_markers()}
         return next((i for i, name in enumerate(ORDER) if name.upper() in names), len(ORDER))
 
+    for item in items:
+        item.add_marker(pytest.mark.timeout(0))  # loads have their own ends, and take minutes
     items.sort(key=rank)
 
 

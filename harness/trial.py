@@ -8,6 +8,7 @@ target was down.  On replay nothing is deployed or run: both come from evidence.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -120,15 +121,23 @@ class Trial:
         return number(query, parts.value / wholes.value, self.window.end, samples=parts.samples)
 
     def client(self, what: str) -> Sample:
-        """Return an exact figure of k6's own raw samples in the window.
+        """Return an exact figure of k6's own raw samples.
 
         Args:
-            what: ``"failed"``, the share of requests that failed, or a percentile of their
-                duration in seconds, such as ``"p(99)"``.
+            what: ``"failed"``, the share of the requests in the window that failed; ``"answered"``, how
+                many of the whole load were answered at all; or a figure of their duration in the
+                window, in seconds, by k6's name: ``"p(99)"``.
         """
         query = f"k6 raw samples of {self.load.name}: {what}"
-        value = self.load.failed if what == "failed" else self.load.percentiles.get(what, float("nan")) / 1000
-        return number(query, value, self.window.end, samples=self.load.requests)
+        if what == "answered":
+            return number(query, self.answered, self.whole.end, samples=max(1, self.load.requests))
+        value = self.load.failed if what == "failed" else self.load.percentiles.get(what, math.nan) / 1000
+        return number(query, value, self.window.end, samples=self.load.measured)
+
+    @property
+    def answered(self) -> int:
+        """How many requests of the whole load got an HTTP answer, of whatever status."""
+        return self.load.requests - self.load.statuses.get("0", 0)
 
     def _filled(self, query: str) -> str:
         return query.replace("$window", f"{max(1, round(self.window.seconds))}s").replace(

@@ -8,7 +8,7 @@ import pytest
 
 from experiments.broker import PARTITIONS, read_back
 from experiments.exchange import BROKER, MULTI, SYMBOLS, recording_rules
-from experiments.loads import Workload
+from experiments.loads import Workload, accepted_orders
 from experiments.smoke import joints as by_hand
 from harness.expect import AtLeast, Below, Within
 from harness.judge import Judge
@@ -161,7 +161,7 @@ def test_events_of_every_order_are_on_the_broker(
     found = stage.observe(
         "smoke events", MULTI, lambda deployment: read_back(deployment.endpoint(BROKER, "kafka").address)
     )
-    orders = load.load.accepted + len(joints["routed"])
+    orders = accepted_orders(load) + len(joints["routed"])
     made = load.afterwards("sum(me_matches_total)")
     placed = number("topic orders: ORDER_PLACED", found["orders"]["events"], at=0.0)
     judge(placed, Within(orders * count, 0 * count), load=load)
