@@ -148,8 +148,8 @@ class _Guard:
                 self._send(pid, signal.SIGCONT)  # a stopped process can't act on SIGTERM
         deadline, give_up = now + grace, now + max(grace, 0.0) + _GIVE_UP
         while True:
-            self.reap()
             tree = self._tree()
+            self.reap()  # after the look: what it left out as a zombie is then collected, and its status told
             now = time.monotonic()
             if not tree or now >= give_up:
                 return tree

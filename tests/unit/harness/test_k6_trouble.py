@@ -1,0 +1,161 @@
+"""Each way in which a load can't carry a verdict, and the load that can."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.k6.samples import Raw, Request
+from harness.k6.trouble import Ending, Log, find, read_log, read_summary
+
+TAGS = {"name": "order"}
+
+
+def sound(requests: int = 100) -> Raw:
+    made = [Request(float(n), 1.0, 200) for n in range(requests)]
+    return Raw(
+        made, [(one.ended, 0.0) for one in made], Counter(), requests + 1, Counter(order=requests), requests
+    )
+
+
+def summary(raw: Raw) -> dict[str, dict[str, int]]:
+    counts = {"http_reqs": raw.all_requests, "iterations": raw.iterations, "dropped_iterations": raw.dropped}
+    return {name: {"count": count} for name, count in counts.items() if count}
+
+
+def ending(raw: Raw, **changes: object) -> Ending:
+    return replace(Ending(0, (), summary(raw), Log()), **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("status", [0, 99])
+@pytest.mark.parametrize("planned", [100, 101, None])
+def test_a_sound_load_has_none(status: int, planned: int | None) -> None:
+    raw = sound()
+    assert find(raw, ending(raw, exit_status=status), planned, TAGS) == ()
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (None, "not known"),
+        (-signal.SIGKILL, "ended by SIGKILL"),
+        (-77, "ended by signal 77"),
+        (1, "exit status 1: it failed; it said: why"),
+        (105, "interrupted"),
+        (107, "script threw"),
+        (108, "script aborted"),
+        (109, "panicked"),
+    ],
+)
+def test_exit_statuses(status: int | None, words: str) -> None:
+    raw = sound()
+    (trouble,) = find(raw, ending(raw, exit_status=status, log=Log(errors=("first", "why"))), 100, TAGS)
+    assert words in trouble
+
+
+def test_no_request() -> None:
+    raw = Raw(iterations=100)
+    assert find(raw, ending(raw), 100, TAGS) == ("no request was made",)
+
+
+def test_no_request_of_the_load_itself() -> None:
+    raw = Raw(all_requests=7, names=Counter(seed=7), iterations=7)
+    assert find(raw, ending(raw), None, TAGS) == (
+        "no request carries the tags name=order; names seen: seed (7)",
+    )
+
+
+def test_no_answer() -> None:
+    raw = replace(
+        sound(3), requests=[Request(1.0, 0.0, 0)] * 3, errors=Counter({"dial: connection refused": 3})
+    )
+    (trouble,) = find(raw, ending(raw), 3, TAGS)
+    assert trouble == "none of 3 requests was answered: dial: connection refused (3 times)"
+
+
+def test_one_answer_is_for_the_criteria_to_judge() -> None:
+    raw = replace(sound(3), requests=[Request(1.0, 0.0, 0), Request(1.0, 0.0, 0), Request(1.0, 1.0, 200)])
+    assert find(raw, ending(raw), 3, TAGS) == ()
+
+
+def test_iterations_without_their_request() -> None:
+    raw = replace(sound(), iterations=102)
+    assert find(raw, ending(raw), 100, TAGS) == ("only 100 requests in 102 iterations",)
+
+
+@pytest.mark.parametrize(("planned", "troubles"), [(101, 0), (102, 1), (1000, 1)])
+def test_more_than_one_percent_missing(planned: int, troubles: int) -> None:
+    raw = sound()
+    found = find(raw, ending(raw), planned, TAGS)
+    assert len(found) == troubles
+    assert all(text.startswith(f"only 100 of {planned} planned iterations") for text in found)
+
+
+def test_a_single_drop() -> None:
+    raw = replace(sound(), dropped=1)
+    assert find(raw, ending(raw), 100, TAGS) == ("1 of 101 iterations were dropped by k6",)
+
+
+def test_exceptions_and_failed_pushes() -> None:
+    raw = sound()
+    log = Log(thrown=Counter({"Error: boom": 7}), pushes=Counter({"Failed to send: refused": 2}))
+    assert find(raw, ending(raw, log=log), 100, TAGS) == (
+        "7 of 100 iterations threw: Error: boom (7 times)",
+        "k6 could not hand its samples over 2 times: Failed to send: refused (2 times)",
+    )
+
+
+def test_samples_that_do_not_add_up() -> None:
+    raw = sound()
+    metrics = {**summary(raw), "http_reqs": {"count": 500}, "dropped_iterations": {"count": 9}}
+    assert find(raw, ending(raw, summary=metrics), 100, TAGS) == (
+        "the raw samples hold 101 requests, k6's summary says 500",
+        "the raw samples hold 0 dropped iterations, k6's summary says 9",
+    )
+
+
+def test_damage_and_no_summary() -> None:
+    raw = replace(sound(), damage="it breaks off")
+    assert find(raw, ending(raw, summary=None), 100, TAGS) == ("it breaks off", "k6 left no summary")
+
+
+def test_why_we_stopped_it_comes_first() -> None:
+    raw = sound()
+    found = find(raw, ending(raw, stopped=["the engine died"], exit_status=105), 100, TAGS)
+    assert found[0] == "the engine died"
+    assert len(found) == 2
+
+
+def test_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    boom = 'time="t" level=error msg="Error: boom\\n\\tat default (file:///s.js:3:62(12))\\n" executor=x\n'
+    log.write_text(
+        boom * 2 + 'time="t" level=warning msg="Request Failed" error="Post \\"http://x\\": refused"\n'
+        'time="t" level=error msg="Failed to send" error="refused" output="Prometheus remote write"\n'
+        'time="t" level=error msg="test run was aborted"\n'
+        'time="t" level=info msg="level=error executor=x" source=console\n'
+        "     level=error executor=shared, said the summary\n",
+    )
+    found = read_log(log)
+    assert found.thrown == {"Error: boom at default (file:///s.js:3:62(12))": 2}
+    assert found.pushes == {"Failed to send: refused": 1}
+    assert found.errors == ("test run was aborted",)
+    assert read_log(tmp_path / "none") == Log()
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"metrics": 1}', '{"other": {}}', '{"metrics": {"a'])
+def test_no_summary(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "summary.json"
+    if content is not None:
+        path.write_text(content)
+    assert read_summary(path) is None
+
+
+def test_a_summary(tmp_path: Path) -> None:
+    path = tmp_path / "summary.json"
+    path.write_text('{"metrics": {"http_reqs": {"count": 3}}}')
+    assert read_summary(path) == {"http_reqs": {"count": 3}}
