@@ -105,5 +105,14 @@ class Inconclusive(HarnessError):  # noqa: N818 - a verdict, not a fault of the 
     """The evidence can't carry a verdict."""
 
 
+def named(error: BaseException) -> str:
+    """Return an error of any kind as one text that begins with its kind.
+
+    >>> named(ZeroDivisionError("division by zero")), named(KeyboardInterrupt())
+    ('ZeroDivisionError: division by zero', 'KeyboardInterrupt')
+    """
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
 class CriterionFailed(AssertionError):  # noqa: N818 - a verdict, not a fault of the program
     """A criterion was measured and not met."""

@@ -54,6 +54,8 @@ def settle(source: Path, targets: Sequence[Path], judged: Sequence[Judged]) -> N
     suite = root.find("testsuite") if root.tag == "testsuites" else root
     if suite is None:
         suite = ET.SubElement(root, "testsuite", name="pytest")
+    for case in [case for case in suite.iter("testcase") if case.get("name") is None]:
+        suite.remove(case)  # of a test that was interrupted before pytest knew what to say of it
     seen: set[str] = set()
     known = {one.criterion.id: one for one in judged}
     for case in suite.iter("testcase"):
@@ -82,7 +84,7 @@ def _read(source: Path) -> ET.Element:
     try:
         return ET.parse(source).getroot()  # noqa: S314 - pytest wrote it a moment ago
     except (ET.ParseError, OSError) as error:
-        raise EvidenceError("this is not JUnit XML", found=str(error), where=str(source)) from error
+        raise EvidenceError("this is no JUnit XML", found=str(error), where=str(source)) from error
 
 
 def _property(case: ET.Element, name: str) -> str | None:

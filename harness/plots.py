@@ -76,7 +76,7 @@ def _chart(exhibit: Exhibit) -> _Chart:
         title=exhibit.label or "over the load",
         unit=unit.symbol,
         points=[(point.time - origin, unit.of(point.value)) for point in sample.points],
-        limits=[(str(limit), unit.of(limit.base), colour) for limit, colour in quantities],
+        limits=[(str(limit).strip(), unit.of(limit.base), colour) for limit, colour in quantities],
         warm_up=begin - origin,
     )
 
@@ -155,7 +155,7 @@ def _paint(axes: Axes, chart: _Chart) -> None:
     axes.set_xlim(0, max(times[-1], chart.warm_up, 1))
     axes.set_xlabel("seconds since the load began", color=_INK)
     axes.set_ylabel(chart.unit, color=_INK)
-    axes.tick_params(colors=_INK, length=2.5)
+    axes.tick_params(which="both", colors=_INK, length=2.5)
     axes.grid(visible=True, axis="y", color=_INK, alpha=0.18, linewidth=0.6)
     for side, spine in axes.spines.items():
         spine.set_visible(side in {"left", "bottom"})

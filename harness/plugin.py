@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from . import backends, junit, replay, terminal
-from .errors import HarnessError, UsageError
+from .errors import HarnessError, UsageError, named
 from .judge import Judge, without_value
 from .report import QUICK_NOTE, block, quantity
 from .rollup import Criterion, Judged, exit_status
@@ -28,18 +28,14 @@ _RUN = pytest.StashKey[Run]()
 _CRITERIA = pytest.StashKey["Criteria"]()
 _CRITERION = pytest.StashKey[Criterion]()
 _REFUSAL = "verdict_harness_refuses"
-_NO_WORKERS = (
-    "criteria can't be judged in parallel, each worker would start a system and a load of its own: "
-    "run without -n"
-)
-_LETTERS = {Verdict.PASS: ".", Verdict.CONDITIONAL: "c", Verdict.INCONCLUSIVE: "?", Verdict.FAIL: "F"}
-_CATEGORIES = {
-    Verdict.PASS: "passed",
-    Verdict.CONDITIONAL: "conditional",
-    Verdict.INCONCLUSIVE: "inconclusive",
-    Verdict.FAIL: "failed",
+_NO_WORKERS = "criteria can't be judged in parallel, each worker would load the machine too: run without -n"
+_SHOWN = {  # as pytest counts it, its letter, and pytest's word for its colour
+    Verdict.PASS: ("passed", ".", "green"),
+    Verdict.CONDITIONAL: ("conditional", "c", "yellow"),
+    Verdict.INCONCLUSIVE: ("inconclusive", "?", "purple"),
+    Verdict.FAIL: ("failed", "F", "red"),
 }
-_MARKUP = {verdict: colour.replace("magenta", "purple") for verdict, colour in terminal.COLOURS.items()}
+_WORDS_ENOUGH = (pytest.skip.Exception, pytest.xfail.Exception)  # no traceback says more
 _CONVENTIONAL = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 
 
@@ -57,9 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="full: loads of full length (default); quick: shorter loads, the same limits, and not evidence",
     )
     group.addoption("--keep", action="store_true", help="leave the system up when the run is over")
-    group.addoption(
-        "--judge", metavar="RUN", help="judge a stored run again, such as runs/latest; starts nothing"
-    )
+    group.addoption("--judge", metavar="RUN", help="judge a stored run again, such as runs/latest")
     group.addoption("--runs", metavar="DIR", help="where runs are kept (default: runs, in pytest's rootdir)")
 
 
@@ -74,28 +68,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("backend"):
         _backend_name(config)
     if config.getoption("judge"):
-        run = _usage(_stored, config)
+        given = Path(config.getoption("judge"))
+        places = [config.invocation_params.dir / given, config.rootpath / given]
+        asked = {option: config.getoption(option) for option in ("backend", "profile")}
+        run: Run = _usage(replay.open_run, places, asked)
         config.stash[_RUN] = run
         if config.args_source is not pytest.Config.ArgsSource.ARGS:
             files = {config.rootpath / c.test.partition("::")[0] for c in replay.criteria(run.evidence.run)}
             config.args[:] = sorted(str(file) for file in files if file.exists()) or config.args
-
-
-def _stored(config: pytest.Config) -> Run:
-    given = Path(config.getoption("judge"))
-    places = [base / given for base in (config.invocation_params.dir, config.rootpath)]
-    run = Run(Watched.replay(next((place for place in places if place.exists()), places[0])))
-    for option in ("backend", "profile"):
-        asked, recorded = config.getoption(option), getattr(run, option)
-        if asked not in (None, recorded):
-            raise UsageError(
-                f"--{option} can't be changed when a run is judged again",
-                expected=recorded,
-                found=asked,
-                where=str(run.directory),
-                todo=f"leave --{option} out",
-            )
-    return run
 
 
 def _backend_name(config: pytest.Config) -> str:
@@ -123,10 +103,8 @@ def _read(item: pytest.Item) -> Criterion | None:
         params = item.callspec.params if hasattr(item, "callspec") else {}
         name = criterion.id.format_map(params) if "{" in criterion.id else criterion.id
     except (TypeError, ValueError, LookupError) as error:
-        what = (
-            f"{item.nodeid}: criterion(id, experiment, asr='', fail_counts_as='FAIL') was misused: {error!r}"
-        )
-        raise pytest.UsageError(what) from error
+        right = "criterion(id, experiment, asr='', fail_counts_as='FAIL')"
+        raise pytest.UsageError(f"{item.nodeid}: {right} was misused: {error!r}") from error
     doc = inspect.getdoc(getattr(item, "obj", None)) or ""
     sentence = " ".join(doc.split("\n\n")[0].split())
     return dataclasses.replace(criterion, id=name, sentence=sentence, test=item.nodeid)
@@ -151,7 +129,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Take the session over if it has criteria."""
     config = session.config
-    criteria = [item.stash[_CRITERION] for item in session.items if _CRITERION in item.stash]
+    items = sorted((item for item in session.items if _CRITERION in item.stash), key=_order)
+    criteria = [item.stash[_CRITERION] for item in items]
     if not criteria:
         return
     if hasattr(config, "workerinput"):
@@ -165,9 +144,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
                 "put {name of a parameter} into the id of a parametrized one"
             )
     if not (config.option.collectonly or config.getoption("setupplan", default=False)):
-        plugin = Criteria(config, sorted(criteria, key=lambda c: (not c.asr, c.asr, c.experiment)))
-        config.stash[_CRITERIA] = plugin
-        config.pluginmanager.register(plugin, "verdict-harness-criteria")
+        config.stash[_CRITERIA] = Criteria(config, criteria)
+        config.pluginmanager.register(config.stash[_CRITERIA])
+
+
+def _order(item: pytest.Item) -> tuple[object, ...]:
+    """Order criteria for readers: by requirement and experiment, then as written, however they run."""
+    criterion, (path, line, _) = item.stash[_CRITERION], item.location
+    return not criterion.asr, criterion.asr, criterion.experiment, path, line or 0, criterion.id
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -227,7 +211,7 @@ class Criteria:
     def __init__(self, config: pytest.Config, criteria: Sequence[Criterion]) -> None:
         self._config = config
         self._criteria = criteria
-        self._shown: list[pytest.TestReport] = []
+        self._shown: list[tuple[pytest.TestReport, terminal.Block]] = []
         self.session: Session | None = None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -249,7 +233,7 @@ class Criteria:
             if not self._narrowed():
                 judged = {criterion.id for criterion in self._criteria}
                 self.session.missing([c for c in replay.criteria(run.evidence.run) if c.id not in judged])
-        elif not self._config.option.xmlpath:
+        elif not getattr(self._config.option, "xmlpath", None):  # no such option without the plugin
             self._write_junit(run.directory / "junit.xml")
         if writer := self._config.pluginmanager.getplugin("terminalreporter"):
             doing = "judging again" if run.replaying else "run"
@@ -261,7 +245,7 @@ class Criteria:
         option = self._config.option
         chosen = self._config.args_source is pytest.Config.ArgsSource.ARGS
         some = chosen and any(".py" in argument for argument in self._config.args)
-        return bool(some or option.keyword or option.markexpr or option.deselect)
+        return bool(some or option.keyword or option.markexpr or option.deselect or getattr(option, "lf", 0))
 
     def _write_junit(self, path: Path) -> None:
         """Let pytest's own plugin write JUnit XML to ``path``, as if it had been asked to at the start."""
@@ -297,7 +281,7 @@ class Criteria:
         if call.when == "teardown":
             judged = session.judged(criterion)
             if call.excinfo:
-                judged = session.disturb(criterion, f"its teardown broke: {_text(call.excinfo.value)}")
+                judged = session.disturb(criterion, f"its teardown broke: {named(call.excinfo.value)}")
             found.user_properties += junit.properties(judged)
         elif call.when == "call" or call.excinfo:
             if call.excinfo:
@@ -318,17 +302,14 @@ class Criteria:
             found.outcome, found.longrepr = "passed", None
             return
         error = call.excinfo.value if call.excinfo else None
-        if judged.verdict is Verdict.INCONCLUSIVE:
-            self._shown.append(found)
-            if isinstance(error, pytest.skip.Exception):
-                return
-        ours = error is None or isinstance(
-            error, (HarnessError, pytest.skip.Exception, pytest.xfail.Exception)
-        )
-        traceback = None if ours else found.longrepr
-        found.outcome = "failed"
+        ours = error is None or isinstance(error, (HarnessError, *_WORDS_ENOUGH))
         message = f"{judged.verdict}: {judged.finding.reason}"
-        found.longrepr = terminal.Block(block(judged, run), message, traceback)  # type: ignore[assignment]
+        shown = terminal.Block(block(judged, run), message, None if ours else found.longrepr)
+        if judged.verdict is Verdict.INCONCLUSIVE:
+            self._shown.append((found, shown))
+            if isinstance(error, pytest.skip.Exception):
+                return  # still "skipped" to pytest: -x goes on
+        found.outcome, found.longrepr = "failed", shown  # type: ignore[assignment]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(
@@ -342,7 +323,8 @@ class Criteria:
         words = str(verdict)
         if config.get_verbosity() > 0 and finding.value is not None:
             words += f" {quantity(finding.value, finding.unit)} (limit {finding.limit})"
-        return _CATEGORIES[verdict], _LETTERS[verdict], (words, {_MARKUP[verdict]: True})
+        category, letter, colour = _SHOWN[verdict]
+        return category, letter, (words, {colour: True})
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(
@@ -359,12 +341,14 @@ class Criteria:
         why = str(session.shouldfail or session.shouldstop or "the session ended before")
         interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
         outcome = ours.finish("interrupted" if interrupted else f"not judged: {why}")
-        if xmlpath := self._config.option.xmlpath:
-            written = self._config.invocation_params.dir / Path(os.path.expandvars(xmlpath)).expanduser()
-            own = [] if ours.run.replaying else [ours.run.directory / "junit.xml"]
-            junit.settle(written, list(dict.fromkeys([written, *own])), outcome.judged)
         if exitstatus in _CONVENTIONAL:
             session.exitstatus = exit_status(outcome.judged, outcome.failures, outcome.troubles)
+        files = [] if ours.run.replaying else [ours.run.directory / "junit.xml"]
+        if xmlpath := getattr(self._config.option, "xmlpath", None):
+            asked = Path(os.path.expandvars(xmlpath)).expanduser()
+            files.insert(0, self._config.invocation_params.dir / asked)
+        if files:
+            junit.settle(files[0], list(dict.fromkeys(files)), outcome.judged)
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -373,10 +357,10 @@ class Criteria:
             return
         if self._shown and not terminalreporter.no_summary:
             terminalreporter.write_sep("=", "INCONCLUSIVE", purple=True)
-            for shown in self._shown:
-                terminalreporter.write_sep("_", shown.head_line or shown.nodeid, purple=True)
-                terminalreporter.write_line(str(shown.longrepr))
-                for title, content in shown.sections:
+            for found, shown in self._shown:
+                terminalreporter.write_sep("_", found.head_line or found.nodeid, purple=True)
+                terminalreporter.write_line(str(shown))
+                for title, content in found.sections:
                     terminalreporter.write_sep("-", title)
                     terminalreporter.write_line(content.rstrip())
         width = self._config.get_terminal_writer().fullwidth
@@ -404,7 +388,7 @@ def _absorb(judge: Judge, call: pytest.CallInfo[None]) -> None:
     elif isinstance(error, HarnessError):
         judge.demote(str(error))
     elif call.when == "setup":
-        judge.demote(f"a fixture broke: {_text(error)}")
+        judge.demote(f"a fixture broke: {named(error)}")
     elif isinstance(error, pytest.fail.Exception):
         if "pytest-timeout" in str(error.msg):
             judge.demote(f"the test ran out of time: {error.msg}")
@@ -413,8 +397,4 @@ def _absorb(judge: Judge, call: pytest.CallInfo[None]) -> None:
     elif isinstance(error, AssertionError):
         judge.record(without_value(Verdict.FAIL, str(error).strip() or "an assertion failed"))
     else:
-        judge.demote(f"the test broke: {_text(error)}")
-
-
-def _text(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")
+        judge.demote(f"the test broke: {named(error)}")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
-from .errors import EvidenceError
+from .errors import EvidenceError, UsageError
 from .rollup import Criterion
-from .run import Run
+from .run import Run, Watched
 from .system import Capability
 
 NONE = "none"
@@ -65,7 +66,31 @@ class Comparison:
         part = "" if self.judged == self.of else f" ({self.judged} of {self.of} criteria)"
         if self.same:
             return f"the same verdict as recorded{part}"
-        return f"NOT the verdict that was recorded{part}: recorded {self.recorded}, now {self.found}"
+        return f"NOT as recorded{part}: the run was {self.recorded} and is {self.found} now; these differ:"
+
+
+def open_run(places: Sequence[Path], asked: Mapping[str, str | None]) -> Run:
+    """Open a stored run.
+
+    Args:
+        places: where it may be; the first one that exists counts.
+        asked: what was asked for of its backend and profile, which can't be had again differently.
+
+    Raises:
+        UsageError: if something else was asked for than the run has.
+        EvidenceError: if it is no run, did not reach its end, or is damaged.
+    """
+    run = Run(Watched.replay(next((place for place in places if place.exists()), places[0])))
+    for option, word in asked.items():
+        if word not in {None, getattr(run, option)}:
+            raise UsageError(
+                f"--{option} can't be changed when a run is judged again",
+                expected=getattr(run, option),
+                found=str(word),
+                where=str(run.directory),
+                todo=f"leave --{option} out",
+            )
+    return run
 
 
 def compare(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> Comparison:

@@ -1,0 +1,77 @@
+import dataclasses
+import math
+
+import pytest
+
+from harness.expect import Below
+from harness.finding import Finding
+from harness.judge import Judge
+from harness.sample import Empty, Value
+from harness.units import ms
+from harness.verdict import Verdict
+
+GOOD = Finding(Verdict.PASS, value=1.0, unit="ms", limit="< 2 ms", query="q", samples=3, reason="it is below")
+
+
+@pytest.mark.parametrize("verdict", [Verdict.PASS, Verdict.CONDITIONAL])
+@pytest.mark.parametrize(
+    "lie",
+    [{"value": None}, {"value": math.nan}, {"value": math.inf}, {"value": -math.inf}, {"samples": 0}],
+    ids=str,
+)
+def test_nothing_passes_on_nothing(verdict, lie):
+    judge = Judge()
+    recorded = judge.record(dataclasses.replace(GOOD, verdict=verdict, **lie))
+    assert recorded.verdict is Verdict.INCONCLUSIVE
+    assert str(verdict) in recorded.reason
+    assert judge.findings == [recorded]
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_an_honest_finding_is_recorded_as_it_is(verdict):
+    finding = dataclasses.replace(GOOD, verdict=verdict)
+    assert Judge().record(finding) is finding
+
+
+def test_demoting_keeps_the_number_and_never_saves_a_fail():
+    judge = Judge()
+    judge.record(GOOD)
+    judge.demote("the broker did not come back")
+    assert max(judge.findings, key=lambda f: f.verdict) == dataclasses.replace(
+        GOOD,
+        verdict=Verdict.INCONCLUSIVE,
+        reason="the broker did not come back (otherwise: it is below)",
+    )
+    judge.record(dataclasses.replace(GOOD, verdict=Verdict.FAIL))
+    judge.demote("again")
+    assert max(judge.findings, key=lambda f: f.verdict).verdict is Verdict.FAIL
+
+
+def test_demoting_without_a_finding():
+    judge = Judge()
+    judge.demote("interrupted")
+    (finding,) = judge.findings
+    assert (finding.verdict, finding.value, finding.reason) == (Verdict.INCONCLUSIVE, None, "interrupted")
+
+
+def test_the_worst_of_several_samples_is_the_finding():
+    judge = Judge()
+    samples = {"a": Value("q", 0.001, at=0), "b": Value("q", 0.3, at=0), "c": Empty("q", "no series")}
+    finding = judge(samples, Below(200 * ms))
+    assert finding.verdict is Verdict.FAIL
+    assert finding.value == pytest.approx(300)
+    assert finding.reason.startswith("b: ")
+    assert judge.findings == [finding]
+    assert [exhibit.label for exhibit in judge.exhibits] == ["a", "b", "c"]
+
+
+def test_trouble_of_any_load_counts():
+    class Load:
+        def __init__(self, *trouble):
+            self.trouble = trouble
+
+    judge = Judge()
+    finding = judge(Value("q", 0.001, at=0), Below(200 * ms), load=iter([Load(), Load("one"), Load("two")]))
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert finding.reason.startswith("one; two (otherwise: ")
+    assert finding.value == pytest.approx(1)

@@ -1,0 +1,262 @@
+"""A stored run, judged again with nothing running."""
+
+import json
+import shutil
+
+import pytest
+
+from harness.replay import compare
+
+ASKING = """
+import json, pathlib
+
+def measured(run, name):
+    world = pathlib.Path(__file__).with_name("world.json")
+    return p99(run.evidence.fact(name, lambda: json.loads(world.read_text())[name]))
+
+@pytest.fixture(scope="session")
+def system(run, backend):
+    def deploy():
+        if run.replaying:
+            raise AssertionError("asked the world on replay")
+        return "up"
+    return run.evidence.fact("deployed", deploy)
+
+@criterion("A2.p99")
+def test_p99(judge, run, system):
+    judge(measured(run, "p99"), LIMIT)
+
+@criterion("A2.gc", fail_counts_as="CONDITIONAL")
+def test_gc(judge, run, system):
+    judge(measured(run, "gc"), LIMIT)
+
+@criterion("B2.p99", asr="ASR 2")
+def test_b2(judge, run, system):
+    judge(measured(run, "b2"), LIMIT)
+
+def test_ordinary(pytestconfig):
+    assert not pytestconfig.getoption("judge")
+"""
+
+
+@pytest.fixture
+def stored(judged, pytester):
+    """A run whose world is gone."""
+
+    def go(*words, **world):
+        path = pytester.path / "world.json"
+        path.write_text(json.dumps({"p99": 1, "gc": 120, "b2": 2} | world))
+        ended = judged(ASKING, *words)
+        path.unlink()
+        return ended
+
+    return go
+
+
+def snapshot(folder):
+    return {path: path.read_bytes() for path in folder.resolve().rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("world", "status", "verdict"),
+    [({}, 0, "CONDITIONAL"), ({"p99": 300}, 1, "FAIL"), ({"gc": 300}, 1, "CONDITIONAL")],
+)
+def test_the_same_verdict_with_nothing_running(judged, stored, world, status, verdict):
+    ended = stored("--profile=quick", "--backend=external", **world)
+    assert (ended.status, ended.verdict["verdict"]) == (status, verdict)
+    before = snapshot(ended.folder)
+    again = judged("", "--judge", "runs/latest")
+    assert again.status == status
+    after = snapshot(ended.folder)
+    assert {path.name for path in after.keys() - before.keys()} == {"verdict.rejudged.json"}
+    assert {path: after[path] for path in before} == before
+    for key in ("run_id", "verdict", "profile", "backend", "asrs", "started"):
+        assert again.rejudged[key] == ended.verdict[key]
+    assert again.rejudged["criteria"] == ended.verdict["criteria"]
+    assert again.rejudged["comparison"]["same"] is True
+    assert "the same verdict as recorded" in again.text
+    assert "not evidence" in again.text
+    assert len([path for path in (ended.root / "runs").iterdir() if not path.is_symlink()]) == 1
+
+
+def test_a_limit_that_was_changed_since_is_a_difference(judged, stored, pytester):
+    ended = stored()
+    path = pytester.path / "test_it.py"
+    path.write_text(path.read_text().replace("Below(200 * ms", "Below(100 * ms"))
+    again = judged("", "--judge", "runs/latest")
+    assert again.status == 1
+    comparison = again.rejudged["comparison"]
+    assert (comparison["same"], comparison["recorded"], comparison["found"]) == (
+        False,
+        "CONDITIONAL",
+        "CONDITIONAL",  # a FAIL of this criterion counts as one
+    )
+    (difference,) = comparison["differences"]
+    assert (difference["id"], difference["recorded"], difference["found"]) == ("A2.gc", "CONDITIONAL", "FAIL")
+    assert "NOT as recorded" in again.text
+    assert "A2.gc: recorded CONDITIONAL, now FAIL" in again.text
+    assert ended.verdict["verdict"] == "CONDITIONAL"
+
+
+def test_a_question_that_was_never_asked_is_inconclusive(judged, stored, pytester):
+    stored()
+    path = pytester.path / "test_it.py"
+    path.write_text(path.read_text().replace('"b2"', '"b3"'))
+    again = judged("", "--judge", "runs/latest")
+    assert again.status == 10
+    (difference,) = again.rejudged["comparison"]["differences"]
+    assert (difference["id"], difference["found"]) == ("B2.p99", "INCONCLUSIVE")
+    assert "no answer" in difference["reason"]
+
+
+def test_missing_evidence_is_inconclusive_and_damaged_too(judged, stored):
+    ended = stored()
+    (gc,) = ended.folder.glob("facts/gc-*.json")
+    gc.unlink()
+    (b2,) = ended.folder.glob("facts/b2-*.json")
+    b2.write_text(b2.read_text().replace("2", "1"))
+    again = judged("", "--judge", "runs/latest")
+    assert again.status == 10
+    verdicts = {entry["id"]: entry["verdict"] for entry in again.rejudged["criteria"]}
+    assert verdicts == {"A2.p99": "PASS", "A2.gc": "INCONCLUSIVE", "B2.p99": "INCONCLUSIVE"}
+
+
+def test_a_test_that_is_gone_is_inconclusive(judged, stored, pytester):
+    stored()
+    path = pytester.path / "test_it.py"
+    path.write_text(path.read_text().replace('@criterion("B2.p99", asr="ASR 2")', ""))
+    again = judged("", "--judge", "runs/latest")
+    assert again.status == 10
+    assert {entry["id"]: entry["verdict"] for entry in again.rejudged["criteria"]}["B2.p99"] == "INCONCLUSIVE"
+    assert "its test no longer exists" in again.text
+
+
+@pytest.mark.parametrize("words", [("-k", "gc"), ("test_it.py::test_gc",)])
+def test_some_criteria_can_be_judged_again(judged, stored, words):
+    stored(p99=300)
+    again = judged("", "--judge", "runs/latest", *words)
+    assert again.status == 0
+    assert [entry["id"] for entry in again.rejudged["criteria"]] == ["A2.gc"]
+    assert again.rejudged["comparison"]["same"] is True
+    assert "(1 of 3 criteria)" in again.text
+
+
+def test_only_what_the_run_judged_is_judged_again(judged, stored):
+    ended = stored("-k", "gc or ordinary")
+    assert sorted(ended.verdicts) == ["A2.gc"]
+    again = judged("", "--judge", "runs/latest")
+    assert [entry["id"] for entry in again.rejudged["criteria"]] == ["A2.gc"]
+    assert again.status == 0
+    assert again.rejudged["comparison"]["same"] is True
+
+
+def test_errors_are_judged_again_as_they_were(judged):
+    ended = judged("""
+        @criterion("A2.p99")
+        def test_p99(judge, run):
+            def break_down():
+                raise LoadError("k6 died", found="exit status 99")
+            run.evidence.fact("load", break_down)
+        """)
+    assert ended.status == 10
+    again = judged("", "--judge", "runs/latest")
+    assert again.status == 10
+    assert again.rejudged["criteria"] == ended.verdict["criteria"]
+
+
+def test_what_disturbed_the_run_disturbs_the_replay(judged):
+    ended = judged("""
+        @pytest.fixture
+        def fault(run):
+            yield
+            if not run.replaying:
+                raise FaultError("did not heal")
+
+        @criterion("A4.p99")
+        def test_p99(judge, fault):
+            judge(p99(1), LIMIT)
+
+        def test_ordinary(pytestconfig):
+            assert pytestconfig.getoption("judge")
+        """)
+    assert (ended.status, ended.verdicts) == (1, {"A4.p99": "INCONCLUSIVE"})
+    again = judged("", "--judge", "runs/latest")
+    assert again.status == 1
+    assert again.rejudged["criteria"] == ended.verdict["criteria"]
+    assert again.rejudged["comparison"]["same"] is True
+
+
+def test_an_interrupted_run_is_no_better_when_it_is_judged_again(judged):
+    judged("""
+        @criterion("A2.a")
+        def test_a(judge, run):
+            judge(p99(run.evidence.fact("a", lambda: 1)), LIMIT)
+
+        @criterion("A2.b")
+        def test_b(judge, run):
+            def interrupt():
+                raise KeyboardInterrupt
+            judge(p99(run.evidence.fact("b", interrupt)), LIMIT)
+
+        @criterion("A2.c")
+        def test_c(judge, run):
+            judge(p99(run.evidence.fact("c", lambda: 1)), LIMIT)
+        """)
+    again = judged("", "--judge", "runs/latest")
+    assert again.status == 10
+    verdicts = {entry["id"]: entry["verdict"] for entry in again.rejudged["criteria"]}
+    assert verdicts == {"A2.a": "PASS", "A2.b": "INCONCLUSIVE", "A2.c": "INCONCLUSIVE"}
+    assert again.rejudged["comparison"]["same"] is True
+
+
+def test_nothing_can_be_deployed(judged):
+    judged("""
+        @criterion("A2.p99")
+        def test_p99(judge, run, backend):
+            if run.replaying:
+                assert backend.name == "local"
+                with backend.deploy("system", run.directory):
+                    pass
+            judge(p99(1), LIMIT)
+        """)
+    again = judged("", "--judge", "runs/latest")
+    assert again.status == 10
+    assert "nothing is deployed when a stored run is judged again" in again.text
+
+
+@pytest.mark.parametrize("words", [("--backend=kube",), ("--profile=quick",)])
+def test_how_the_run_was_made_cannot_be_changed(judged, stored, words):
+    stored()
+    again = judged("", "--judge", "runs/latest", *words)
+    assert again.status == pytest.ExitCode.USAGE_ERROR
+    assert "can't be changed" in again.text
+    assert not (again.folder / "verdict.rejudged.json").exists()
+
+
+@pytest.mark.parametrize("where", ["runs/none", ".", "test_it.py"])
+def test_no_run_there_is_a_usage_error(judged, stored, where):
+    stored()
+    again = judged("", "--judge", where)
+    assert again.status == pytest.ExitCode.USAGE_ERROR
+
+
+def test_a_run_that_was_moved_and_judged_from_elsewhere(judged, stored, pytester, monkeypatch):
+    ended = stored()
+    archive = pytester.path / "archive"
+    shutil.copytree(ended.folder.resolve(), archive / "old")
+    monkeypatch.chdir(archive)
+    again = judged("", "--judge", "old", "--rootdir", str(pytester.path))
+    assert again.status == 0
+    rejudged = json.loads((archive / "old/verdict.rejudged.json").read_text())
+    assert rejudged["comparison"]["same"] is True
+
+
+def test_compare_sees_values():
+    def entry(verdict, value):
+        criterion = {"id": "A2", "verdict": verdict, "value": value, "reason": "so"}
+        return {"verdict": verdict, "criteria": [criterion]}
+
+    assert compare(entry("PASS", 1.0), entry("PASS", 1.0)).same
+    assert not compare(entry("PASS", 1.0), entry("PASS", 2.0)).same
+    assert not compare(entry("PASS", 1.0), entry("FAIL", 1.0)).same
+    assert not compare({}, entry("PASS", 1.0)).same

@@ -1,0 +1,250 @@
+import datetime as dt
+import html.parser
+import json
+import math
+import re
+import xml.etree.ElementTree as ET
+from types import SimpleNamespace
+
+import pytest
+
+from harness import junit, plots, report, terminal
+from harness.errors import EvidenceError
+from harness.expect import AtLeast, Below, Budget, NotGrowing, Within
+from harness.finding import Finding
+from harness.judge import Exhibit, without_value
+from harness.rollup import Criterion, Judged, roll_up
+from harness.run import Run, Watched, write_json
+from harness.sample import Empty, Point, Series, Value
+from harness.units import ms, per_minute, ratio
+from harness.verdict import Verdict
+
+NASTY = """<script>alert("x")</script> & 'quotes' $\\frac{1}{2}$ {{ 7*7 }} \x01"""
+START = 1_763_690_000.0
+
+
+def series(values, query="q"):
+    return Series(query, tuple(Point(START + 30 + 5 * i, value) for i, value in enumerate(values)))
+
+
+LOAD = SimpleNamespace(started=START, window=SimpleNamespace(start=START + 30), trouble=())
+
+
+def finding(verdict, value=1.0, text="fine"):
+    return Finding(verdict, value, "ms", f"< 200 ms {text}", f"query {text}", 9, f"reason {text}")
+
+
+def outcome(tmp_path, judged, exhibits=None, profile="full", **more):
+    evidence = Watched.create(tmp_path, profile=profile, backend="local", argv=["pytest", NASTY])
+    return report.Outcome(
+        run=Run(evidence),
+        judged=tuple(judged),
+        whole=roll_up(judged, more.get("failures", ())),
+        finished=dt.datetime.now(dt.UTC),
+        exhibits=exhibits or {},
+        **more,
+    )
+
+
+class Page(html.parser.HTMLParser):
+    """Collects what a browser would see."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.tags, self.words, self.links, self.ids = [], [], [], []
+        self.feed(source)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        attributes = dict(attributes)
+        self.links += [attributes[name] for name in ("href", "src", "xlink:href") if name in attributes]
+        self.ids += [attributes["id"]] if "id" in attributes else []
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def test_the_page_escapes_everything(tmp_path):
+    criterion = Criterion(NASTY, NASTY, NASTY, Verdict.CONDITIONAL, NASTY, NASTY)
+    judged = [Judged(criterion, (finding(Verdict.FAIL, text=NASTY), finding(Verdict.PASS)), (NASTY,))]
+    exhibits = {NASTY: [Exhibit(NASTY, series([0.1, 0.3], NASTY), Below(200 * ms), (LOAD,))]}
+    page = Page(report.html(outcome(tmp_path, judged, exhibits, failures=(NASTY,), troubles=(NASTY,))))
+    assert "script" not in page.tags
+    assert page.text.count("alert(") > 10
+    assert "{{ 7*7 }}" in page.text
+    assert "svg" in page.tags
+
+
+def test_the_page_needs_nothing_from_elsewhere(tmp_path):
+    exhibits = {
+        f"A2.{name}": [Exhibit(shard, series([0.1, 0.3]), Below(200 * ms), (LOAD,)) for shard in "ab"]
+        for name in "xy"
+    }
+    judged = [Judged(Criterion(name, "A2"), (finding(Verdict.PASS),)) for name in exhibits]
+    source = report.html(outcome(tmp_path, judged, exhibits))
+    page = Page(source)
+    assert not re.findall(r"""(?:src|href|url\()\s*=?\s*["']?https?:""", source.replace("xmlns:xlink=", ""))
+    assert not {"link", "script", "img", "iframe"} & set(page.tags)
+    assert page.tags.count("svg") == 4
+    assert len(page.ids) == len(set(page.ids))
+    inner = [link for link in page.links if link.startswith("#")]
+    assert inner
+    assert {link[1:] for link in inner} <= set(page.ids)
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_the_page_says_what_was_found(tmp_path, verdict):
+    criterion = Criterion(
+        "A2.p99", "A2", "ASR 1", Verdict.CONDITIONAL, "p99 stays low.", "test_it.py::test_p99"
+    )
+    judged = [Judged(criterion, (finding(verdict, 12.3456),), ("facts/p99-1.json",))]
+    page = Page(report.html(outcome(tmp_path, judged)))
+    for words in ("p99 stays low.", "12.35 ms", "< 200 ms fine", "query fine", "reason fine", str(verdict)):
+        assert words in page.text
+    assert "facts/p99-1.json" in page.links
+    assert "Not evidence." not in page.text
+    assert ("counts as CONDITIONAL" in page.text) == (verdict is Verdict.FAIL)
+
+
+def test_the_page_of_nothing_says_so(tmp_path):
+    page = Page(report.html(outcome(tmp_path, [])))
+    assert "INCONCLUSIVE 0 criteria:" in page.text
+
+
+def test_the_page_knows_the_machine(tmp_path):
+    text = Page(report.html(outcome(tmp_path, []))).text
+    assert "machine cores" in text
+    assert re.search(r"machine memory [\d.]+ GiB", text)
+
+
+@pytest.mark.parametrize(
+    ("expectation", "lines"),
+    [
+        (Below(200 * ms, conditional=50 * ms), {"200 ms", "50 ms"}),
+        (AtLeast(4750 * per_minute, hold=60), {"4750 /min"}),
+        (Budget(2 * ms), {"6 ms", "4 ms"}),
+        (Within(0.8 * ratio, 0.02 * ratio), {"0.78", "0.82"}),
+        (NotGrowing(), set()),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("values", [[0.0, 0.0], [0.001], [0.004, 0.002, 0.3], [5000.0] * 60, [-1.0, 1e12]])
+def test_series_are_drawn_with_their_limits(expectation, lines, values):
+    (plot,) = plots.draw("p", [Exhibit("a <b>", series(values), expectation, (LOAD,))])
+    root = ET.fromstring(plot.svg.replace(' role="img"', ' xmlns="http://www.w3.org/2000/svg"', 1))
+    texts = {node.text for node in root.iter() if node.tag.endswith("text")}
+    assert lines | {"warm-up", "seconds since the load began"} <= texts
+    assert not any("math" in (text or "") for text in texts)
+    assert "var(--line)" in plot.svg
+    assert ("var(--fail)" in plot.svg) == bool(lines)
+    assert not re.search(r"#0[0-9]0[0-9]0[0-9]\b", plot.svg)  # every colour is the page's
+
+
+def test_only_series_are_drawn():
+    exhibits = [
+        Exhibit("", sample, Below(1 * ms), ()) for sample in (Value("q", 1.0, at=0), Empty("q", "no"))
+    ]
+    assert plots.draw("p", exhibits) == []
+
+
+def test_without_a_load_nothing_is_shaded():
+    (plot,) = plots.draw("p", [Exhibit("", series([1.0, 2.0]), Below(1 * ms), ())])
+    assert "warm-up" not in plot.svg
+
+
+def test_json_has_no_nan(tmp_path):
+    judged = [Judged(Criterion("A2.p99", "A2"), (finding(Verdict.FAIL, math.inf),))]
+    path = tmp_path / "verdict.json"
+    write_json(path, report.document(outcome(tmp_path, judged)) | {"more": [math.nan, (-math.inf, 1.5)]})
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    document = json.loads(path.read_text(), parse_constant=refuse)
+    assert document["criteria"][0]["value"] is None
+    assert document["more"] == [None, [None, 1.5]]
+
+
+@pytest.mark.parametrize("width", [100, 200])
+def test_the_table_fits(tmp_path, width):
+    long = "q" * 150
+    judged = [
+        Judged(
+            Criterion(f"B2.{long}", "B2", "ASR 2"),
+            (finding(Verdict.FAIL, 1234567.8, long),),
+            (f"facts/{long}-1.json",),
+        ),
+        Judged(
+            Criterion("A2.x", "A2"), (without_value(Verdict.INCONCLUSIVE, "no [red]samples[/red]\nmore"),)
+        ),
+    ]
+    whole = terminal.summary(outcome(tmp_path, judged, profile="quick"), tmp_path / "report.html", None)
+    text = terminal.render(whole, width=width, colour=False)
+    assert max(map(len, text.splitlines())) <= width
+    assert "\x1b" not in text
+    for words in ("1234568 ms", "[red]samples[/red]", "quick profile: not evidence", "FAIL", "INCONCLUSIVE"):
+        assert words in text
+
+
+def case(root, name):
+    return next(case for case in root.iter("testcase") if case.get("name") == name)
+
+
+def judged_by(test, verdict=Verdict.PASS):
+    return Judged(Criterion("A2.p99", "A2", test=test), (finding(verdict, text="\x00<&>"),))
+
+
+def test_junit_is_made_where_pytest_made_none(tmp_path):
+    target = tmp_path / "junit.xml"
+    junit.settle(tmp_path / "none.xml", [target], [judged_by("dir/test_it.py::test_p99", Verdict.FAIL)])
+    root = ET.parse(target).getroot()
+    made = case(root, "test_p99")
+    assert made.get("classname") == "dir.test_it"
+    assert "\N{REPLACEMENT CHARACTER}<&>" in made.find("failure").get("message")
+    assert root.find("testsuite").get("failures") == "1"
+
+
+def test_junit_keeps_what_is_not_a_criterion(tmp_path):
+    source = tmp_path / "junit.xml"
+    source.write_text(
+        '<testsuites><testsuite name="pytest" errors="0" failures="0" skipped="9" tests="9">'
+        '<testcase name="ours"><properties><property name="criterion" value="A2.p99"/>'
+        '<property name="mine" value="1"/></properties><skipped/><system-out>out</system-out></testcase>'
+        '<testcase name="ours"><properties><property name="criterion" value="A2.p99"/></properties>'
+        "<error/></testcase>"
+        '<testcase name="theirs"><skipped/></testcase></testsuite></testsuites>'
+    )
+    junit.settle(source, [source], [judged_by("test_it.py::ours", Verdict.INCONCLUSIVE)])
+    suite = ET.parse(source).getroot().find("testsuite")
+    ours, teardown, theirs = suite.iter("testcase")
+    assert [child.tag for child in ours] == ["properties", "error", "system-out"]
+    assert ours.find("properties/property[@name='mine']").get("value") == "1"
+    assert [child.tag for child in teardown] == ["error"]
+    assert [child.tag for child in theirs] == ["skipped"]
+    counts = {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")}
+    assert counts == {"tests": "3", "failures": "0", "errors": "2", "skipped": "1"}
+
+
+def test_junit_that_is_none_is_an_error(tmp_path):
+    source = tmp_path / "junit.xml"
+    source.write_text("<testsuites>")
+    with pytest.raises(EvidenceError, match="no JUnit XML"):
+        junit.settle(source, [source], [])
+
+
+def test_a_block_of_text_has_everything_in_few_lines(tmp_path):
+    judged = Judged(
+        Criterion("A2.p99", "A2", "ASR 1", sentence="p99 stays low."),
+        (finding(Verdict.FAIL, 300.0, "a"), finding(Verdict.INCONCLUSIVE, None, "b"), finding(Verdict.PASS)),
+        ("facts/a.json", "facts/b.json"),
+    )
+    run = outcome(tmp_path, [judged]).run
+    lines = report.block(judged, run).splitlines()
+    assert lines[0] == "FAIL  A2.p99"
+    text = "\n".join(lines)
+    for words in ("p99 stays low.", "300 ms", "query a", "reason a", "INCONCLUSIVE: reason b", "--judge"):
+        assert words in text
+    assert str(run.directory / "facts/b.json") in text
+    assert "reason fine" not in text
+    assert len(lines) <= 12
