@@ -70,7 +70,7 @@ def _log_json() -> None:
         JsonFormatter(
             "%(levelname)s %(name)s %(message)s",
             rename_fields={"levelname": "level", "name": "logger"},
-            timestamp=True,
+            timestamp="time",
             static_fields={"component": "edge-gateway"},
         )
     )

@@ -251,7 +251,7 @@ def test_the_log_is_json_with_a_summary(running: Running) -> None:
     shards = log[2]["shards"]
     assert isinstance(shards, dict)
     assert [(shards[name]["requests"], shards[name]["errors"]) for name in "ab"] == [(1, 0), (3, 3)]
-    assert all({"timestamp", "level", "logger", "component"} <= line.keys() for line in log)
+    assert all({"time", "level", "logger", "component"} <= line.keys() for line in log)
 
 
 def run_to_end(env: dict[str, str]) -> tuple[int, str]:

@@ -1,6 +1,7 @@
 """The k6 scripts, run by the real k6 against a server that records what it gets.
 
-Lengths are cut to a few seconds in a copy of profiles.json; rates, books and everything else are as shipped.
+They run from a copy where lengths are cut to a few seconds and where the limits on latency are out of reach,
+for a busy machine must not fail a test of what was sent.  Rates, books and everything else are as shipped.
 """
 
 from __future__ import annotations
@@ -126,8 +127,10 @@ def scripts(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def k6(scripts: Path, recorder: Recorder, tmp_path: Path) -> Callable[..., Run]:
-    def run(script: str, *, seconds: int = 2, **variables: str) -> Run:
+    def run(script: str, *, seconds: int = 2, patient: bool = True, **variables: str) -> Run:
         shorten(scripts, seconds)
+        if patient:
+            replace(scripts / "lib" / "config.js", {"p(99)<200": "p(99)<60000"})
         summary = tmp_path / "summary.json"
         defaults = {"ME_SHARD_A_URL": recorder.url, "GATEWAY_URL": recorder.url, "PROFILE": "quick"}
         given = [
@@ -157,6 +160,15 @@ def k6(scripts: Path, recorder: Recorder, tmp_path: Path) -> Callable[..., Run]:
         return Run(done.returncode, output, metrics, crossed)
 
     return run
+
+
+def replace(file: Path, changes: dict[str, str]) -> None:
+    """Replace texts in a script, each wherever it is."""
+    text = file.read_text()
+    for old, new in changes.items():
+        assert old in text or new in text
+        text = text.replace(old, new)
+    file.write_text(text)
 
 
 def shorten(scripts: Path, seconds: int) -> None:
@@ -469,9 +481,20 @@ def test_a_few_refused_orders_are_too_many(k6: Callable[..., Run], recorder: Rec
     assert run.metrics["orders_rejected"]["count"] > 0
 
 
+def slowly(order: Json) -> Reply:
+    threading.Event().wait(0.5)
+    return accept_order(order)
+
+
+def test_an_answer_of_more_than_200_ms_is_too_slow(k6: Callable[..., Run], recorder: Recorder) -> None:
+    recorder.on_order = slowly
+    run = k6("smoke.js", patient=False)
+    assert run.status == THRESHOLDS_CROSSED
+    assert run.crossed == {"match_latency_ms", "http_req_duration", "http_req_duration{name:order}"}
+
+
 def test_a_script_that_throws_in_every_iteration_fails(k6: Callable[..., Run], scripts: Path) -> None:
-    script = scripts / "smoke.js"
-    script.write_text(script.read_text().replace("placeOrder(plan, run)", "undefined.x"))
+    replace(scripts / "smoke.js", {"placeOrder(plan, run)": "undefined.x"})
     run = k6("smoke.js", seconds=1)
     assert run.status == THRESHOLDS_CROSSED
     assert {"orders_accepted", "match_latency_ms"} <= run.crossed
@@ -480,20 +503,9 @@ def test_a_script_that_throws_in_every_iteration_fails(k6: Callable[..., Run], s
 def test_a_load_that_is_not_offered_in_full_fails(
     k6: Callable[..., Run], recorder: Recorder, scripts: Path
 ) -> None:
-    config = scripts / "lib" / "config.js"
-    text = config.read_text()
-    config.write_text(
-        text.replace("READY_SECONDS = 2", "READY_SECONDS = 0.05").replace(
-            "MOST_SECONDS = 12", "MOST_SECONDS = 0.05"
-        )
-    )
-    waiting = threading.Event()
-
-    def slow(order: Json) -> Reply:
-        waiting.wait(0.5)
-        return accept_order(order)
-
-    recorder.on_order = slow
+    few = {"READY_SECONDS = 2;": "READY_SECONDS = 0.05;", "MOST_SECONDS = 12;": "MOST_SECONDS = 0.05;"}
+    replace(scripts / "lib" / "config.js", few)
+    recorder.on_order = slowly
     run = k6("smoke.js", seconds=2)
     assert run.status == THRESHOLDS_CROSSED
     assert "dropped_iterations" in run.crossed
