@@ -8,6 +8,7 @@ target was down.  On replay nothing is deployed or run: both come from evidence.
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from . import k6, progress
-from .evidence import Json
+from .evidence import Evidence, Json
 from .promql import Prometheus
 from .run import Run
 from .sample import NotANumber, Sample, Value, number
@@ -61,6 +62,7 @@ class Trial:
 
     Attributes:
         load: what k6 did.
+        began: unix seconds of the load's first request.
         window: the judged part: the load less its settling time.
         whole: from before the first request to a scrape after the last, for totals.
         trouble: every reason why nothing may be concluded from it.
@@ -68,20 +70,32 @@ class Trial:
 
     def __init__(
         self,
-        load: k6.Load,
-        prometheus: Prometheus,
-        whole: Window,
-        scraped: Iterable[str],
+        record: Mapping[str, Any],
+        evidence: Evidence,
         suspicions: Callable[[Trial], Iterable[str]] | None = None,
     ) -> None:
-        self.load = load
+        self.load = load = k6.Load.from_json(record["load"])
         self.window = load.window
-        self.whole = whole
-        self._prometheus = prometheus
+        self.began = load.window.start - record["settle"]
+        self.whole = Window(*record["whole"])
+        self._prometheus = Prometheus(record["prometheus"], evidence)
         self.trouble: tuple[str, ...] = tuple(load.trouble)
         if load.requests:
-            self.trouble += tuple(self._targets(scraped))
+            self.trouble += tuple(self._targets(record["scraped"]))
             self.trouble += tuple(suspicions(self)) if suspicions else ()
+
+    def part(self, start: float, end: float | None = None) -> Trial:
+        """Return this trial, asked only about the seconds from ``start`` to ``end`` of the load.
+
+        Raises:
+            UsageError: nothing is left.
+        """
+        part = copy.copy(self)
+        part.window = Window(
+            max(self.window.start, self.began + start),
+            self.window.end if end is None else min(self.window.end, self.began + end),
+        )
+        return part
 
     def over(self, query: str) -> Sample:
         """Return the series that ``query`` yields over the window."""
@@ -208,13 +222,7 @@ class Stage:
 
     def _trial(self, plan: Plan, suspicions: Callable[[Trial], Iterable[str]] | None) -> Trial:
         record: Any = self._run.evidence.fact(f"load {plan.name}", lambda: self._perform(plan))
-        return Trial(
-            k6.Load.from_json(record["load"]),
-            Prometheus(record["prometheus"], self._run.evidence),
-            Window(*record["whole"]),
-            record["scraped"],
-            suspicions,
-        )
+        return Trial(record, self._run.evidence, suspicions)
 
     def _perform(self, plan: Plan) -> Json:
         deployment = self.up(plan.system, fresh=plan.fresh)
@@ -243,5 +251,6 @@ class Stage:
             "load": load.to_json(),
             "prometheus": deployment.prometheus,
             "whole": [before - _SCRAPE, time.time()],
+            "settle": plan.settle,
             "scraped": scraped,
         }

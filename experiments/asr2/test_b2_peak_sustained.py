@@ -20,10 +20,14 @@ SHARDS = ("a", "b", "c")
 def test_three_shards_sustain_the_peak(b2: Trial, judge: Judge, run: Run) -> None:
     """The shards make 4,750 matches/min for four minutes on end, and never less for more than 30 s.
 
-    A quick run is too short for four minutes: it has to hold for nearly the whole window there.
+    The rule looks back 30 s, so it is asked from the 30th second on. A quick run is too short for
+    four minutes: there it has to hold to the end.
     """
-    hold = b2.window.seconds - 10 if run.quick else 240
-    judge(b2.over("me:matches_per_minute:total"), AtLeast(4750 * per_minute, hold=hold, tolerate=30), load=b2)
+    full = b2.part(30)
+    hold = full.window.seconds - 5 if run.quick else 240
+    judge(
+        full.over("me:matches_per_minute:total"), AtLeast(4750 * per_minute, hold=hold, tolerate=30), load=b2
+    )
 
 
 @pytest.mark.criterion("B2.match-p99", experiment="B2", asr="ASR 2")
