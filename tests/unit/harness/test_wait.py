@@ -17,8 +17,8 @@ def told(monkeypatch):
 
 
 def test_returns_what_the_probe_returns_once_it_does():
-    answers = iter([None, False, 0])
-    assert until("a number", lambda: next(answers), timeout=5, interval=0.001) == 0
+    answers = iter([None, False, ""])
+    assert until("a text", lambda: next(answers), timeout=5, interval=0.001) == ""
 
 
 def test_a_timeout_names_what_was_awaited_for_how_long_and_what_was_last_seen():
