@@ -42,7 +42,8 @@ def kafka(name: str = "redpanda") -> Service:
 
     Topics are not created by being named; those that are created get 12
     partitions unless they ask for another number.  What it stores outlives a
-    kill and a new start.
+    kill and a new start; that start takes some 10 s longer, until the killed
+    broker's session has expired.
 
     Args:
         name: of the service. The same API is often served by Redpanda, hence the default.

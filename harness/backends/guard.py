@@ -93,6 +93,7 @@ class _Guard:
     def __init__(self, libc: Any) -> None:
         self._libc = libc
         self._child = 0
+        self._childless = True
         self.grace = 0.0
         self.detached = False
 
@@ -130,8 +131,10 @@ class _Guard:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
+                self._childless = True
                 return gone
             if pid == 0:
+                self._childless = False
                 return gone
             if pid == self._child:
                 gone = True
@@ -148,10 +151,12 @@ class _Guard:
                 self._send(pid, signal.SIGCONT)  # a stopped process can't act on SIGTERM
         deadline, give_up = now + grace, now + max(grace, 0.0) + _GIVE_UP
         while True:
+            self.reap()
             tree = self._tree()
-            self.reap()  # after the look: what it left out as a zombie is then collected, and its status told
             now = time.monotonic()
-            if not tree or now >= give_up:
+            # Where orphans become our children, having none is certain; a look at /proc may miss one that
+            # changes its parent meanwhile.
+            if (self._childless if self._libc is not None else not tree) or now >= give_up:
                 return tree
             if now >= deadline:
                 # again on every look: a process may fork between our look and its end
@@ -193,7 +198,9 @@ class _Guard:
         return sorted(frozen)
 
     def _tree(self) -> list[int]:
-        """Every living process below the guard, parents first, and the child's process group.
+        """Every process below the guard, parents first, and the child's process group.
+
+        Zombies too: one whose first thread has ended looks like one, and lives.
 
         The group is for systems that don't let the guard adopt orphans.
         """
@@ -221,7 +228,7 @@ class _Guard:
 
 
 def _processes() -> dict[int, tuple[int, int]]:
-    """Return parent and process group of every process that is not a zombie."""
+    """Return parent and process group of every process."""
     table: dict[int, tuple[int, int]] = {}
     if _LINUX:
         for name in os.listdir("/proc"):  # noqa: PTH208 - as above
@@ -229,18 +236,17 @@ def _processes() -> dict[int, tuple[int, int]]:
                 try:
                     with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
                         # the name in parentheses may hold anything, parentheses and blanks too
-                        state, parent, group = file.read().rpartition(b")")[2].split()[:3]
-                except OSError:
+                        _state, parent, group = file.read().rpartition(b")")[2].split()[:3]
+                except (OSError, ValueError):
                     continue  # it ended meanwhile
-                if state not in (b"Z", b"X"):
-                    table[int(name)] = int(parent), int(group)
+                table[int(name)] = int(parent), int(group)
         return table
     # S607: ps is where the system has it
-    with subprocess.Popen(["ps", "-axo", "pid=,ppid=,pgid=,stat="], stdout=subprocess.PIPE) as lister:  # noqa: S607
+    with subprocess.Popen(["ps", "-axo", "pid=,ppid=,pgid="], stdout=subprocess.PIPE) as lister:  # noqa: S607
         listing = lister.communicate()[0]
     for line in listing.split(b"\n"):
         fields = line.split()
-        if len(fields) == 4 and not fields[3].startswith(b"Z"):  # noqa: PLR2004 - the four columns asked for
+        if len(fields) == 3:  # noqa: PLR2004 - the columns asked for
             table[int(fields[0])] = int(fields[1]), int(fields[2])
     table.pop(lister.pid, None)  # it lists itself
     return table

@@ -111,6 +111,21 @@ def test_kill_ends_the_whole_tree_at_once(at: Path) -> None:
     assert guarded.status == -signal.SIGKILL
 
 
+def test_a_process_whose_first_thread_has_ended_is_not_gone(tmp_path: Path) -> None:
+    program = (
+        "import ctypes, pathlib, threading, time\n"
+        "threading.Thread(target=time.sleep, args=(600,)).start()\n"
+        "pathlib.Path('ready').touch()\n"
+        "ctypes.CDLL(None).pthread_exit(None)\n"
+    )
+    guarded = Guarded(Plan((sys.executable, "-c", program), cwd=tmp_path, log=tmp_path / "log", grace=0.2))
+    eventually("it runs", (tmp_path / "ready").exists)
+    eventually("its first thread ends", lambda: not alive(guarded.pid))
+    assert guarded.status is None, "the process itself has not ended"
+    assert guarded.kill() == []
+    assert guarded.status == -signal.SIGKILL
+
+
 def test_nothing_survives_the_guard(at: Path) -> None:
     guarded = grow(at)
     pids = tree_of(at)

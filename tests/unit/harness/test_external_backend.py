@@ -1,0 +1,101 @@
+"""What the variables say, and what follows from those that say nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.backends import NAMES, backend
+from harness.backends.external import ExternalBackend, ExternalDeployment, _read
+from harness.errors import Unsupported, UsageError
+from harness.system import Endpoint, Service, System
+
+SYSTEM = System(
+    "s",
+    (
+        Service("web", {"http": 80, "metrics": 9091}, "http:/health", url_variable="WEB_URL"),
+        Service("edge", {"http": 80}, "http:/health", url_variable="EDGE_URL"),
+        Service("broker", {"kafka": 9092}, "kafka:kafka", url_variable="BOOTSTRAP"),
+        Service("inner", {"http": 80}, "http:/health"),
+    ),
+)
+PROMETHEUS = {"PROMETHEUS_URL": "http://p:9090/"}
+
+
+def deployment(**environment: str) -> ExternalDeployment:
+    return ExternalDeployment(SYSTEM, *_read(SYSTEM, {**PROMETHEUS, **environment}))
+
+
+def test_one_service_is_enough() -> None:
+    one = deployment(WEB_URL="http://h:1234/")
+    assert one.prometheus == "http://p:9090"
+    assert one.endpoint("web") == Endpoint("h", 1234)
+
+
+@pytest.mark.parametrize(
+    ("ask", "missing"),
+    [
+        (("edge", "http"), "EDGE_URL"),
+        (("broker", "kafka"), "BOOTSTRAP"),
+        (("web", "metrics"), "metrics"),
+        (("inner", "http"), "inner"),
+        (("nobody", "http"), "nobody"),
+    ],
+)
+def test_asking_for_what_nobody_told(ask: tuple[str, str], missing: str) -> None:
+    with pytest.raises(Unsupported, match="is not known") as caught:
+        deployment(WEB_URL="http://h").endpoint(*ask)
+    assert missing in str(caught.value)
+
+
+def test_ports() -> None:
+    one = deployment(WEB_URL="http://h", BOOTSTRAP="b:9092")
+    assert one.endpoint("web") == Endpoint("h", 80)
+    assert one.endpoint("broker", "kafka") == Endpoint("b", 9092)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("WEB_URL", "h:80"),
+        ("WEB_URL", "https://h"),
+        ("WEB_URL", "http://"),
+        ("WEB_URL", "http://h:port"),
+        ("WEB_URL", "http://h/path"),
+        ("WEB_URL", "http://h?query"),
+        ("BOOTSTRAP", "b"),
+        ("BOOTSTRAP", "http://b:9092"),
+        ("PROMETHEUS_URL", "p:9090"),
+        ("PROMETHEUS_URL", "ftp://p"),
+    ],
+)
+def test_what_can_not_be_understood(variable: str, value: str) -> None:
+    with pytest.raises(UsageError, match=f"{variable} can't be understood") as caught:
+        deployment(**{"EDGE_URL": "http://e", variable: value})
+    assert value in str(caught.value)
+
+
+@pytest.mark.parametrize("environment", [{}, PROMETHEUS, {"WEB_URL": "http://h"}])
+def test_too_little_is_told(environment: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not known") as caught:
+        ExternalBackend(environment).deploy(SYSTEM, tmp_path).__enter__()
+    for variable in ("PROMETHEUS_URL", "WEB_URL", "EDGE_URL", "BOOTSTRAP"):
+        assert variable in str(caught.value)
+
+
+@pytest.mark.parametrize("what", ["pause", "resume", "kill", "start"])
+def test_nothing_is_done_to_what_is_not_ours(what: str) -> None:
+    assert ExternalBackend().capabilities == frozenset()
+    with pytest.raises(Unsupported, match=f"can't {what} web"):
+        getattr(deployment(WEB_URL="http://h"), what)("web")
+
+
+def test_the_registry() -> None:
+    assert [backend(name).name for name in ("local", "external")] == ["local", "external"]
+    for name in set(NAMES) - {"local", "external"}:
+        with pytest.raises(Unsupported, match="not there yet"):
+            backend(name)
+    with pytest.raises(UsageError, match="no such backend") as caught:
+        backend("cloud")
+    assert "local, k3d, kube, external" in str(caught.value)
