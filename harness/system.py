@@ -172,7 +172,9 @@ class Backend(Protocol):
     def capabilities(self) -> frozenset[Capability]:
         """What its deployments can do beyond running."""
 
-    def deploy(self, system: System, directory: Path, *, keep: bool = False) -> AbstractContextManager[Deployment]:
+    def deploy(
+        self, system: System, directory: Path, *, keep: bool = False
+    ) -> AbstractContextManager[Deployment]:
         """Bring ``system`` up, ready and scraped; take it down at exit unless ``keep``.
 
         ``directory`` receives every service's log and whatever else tells later what happened.

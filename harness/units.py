@@ -33,15 +33,15 @@ class Unit:
 class Quantity:
     """A number of base units that is shown in ``unit``.
 
-    >>> print(0.5 * percent, 4750 * per_minute, 200 * ms)
-    0.5 % 4750 /min 200 ms
+    >>> print(0.5 * percent, 4750 * per_minute, 200 * ms, 12 * count, sep=", ")
+    0.5 %, 4750 /min, 200 ms, 12
     """
 
     base: float
     unit: Unit
 
     def __str__(self) -> str:
-        return f"{self.unit.of(self.base):.4g} {self.unit.symbol}".replace("e+", "e")
+        return f"{self.unit.of(self.base):.4g} {self.unit.symbol}".rstrip()
 
     def times(self, factor: float) -> Quantity:
         """Return ``factor`` times this quantity, shown in the same unit."""
@@ -50,7 +50,9 @@ class Quantity:
     def same_dimension(self, other: Quantity) -> Quantity:
         """Return ``other`` if it measures the same thing as this; raise ``TypeError`` else."""
         if other.unit.dimension != self.unit.dimension:
-            raise TypeError(f"cannot compare {self} ({self.unit.dimension}) with {other} ({other.unit.dimension})")
+            raise TypeError(
+                f"cannot compare {self} ({self.unit.dimension}) with {other} ({other.unit.dimension})"
+            )
         return other
 
 

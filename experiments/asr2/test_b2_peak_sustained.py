@@ -24,7 +24,7 @@ def test_three_shards_sustain_the_peak(b2: Trial, judge: Judge, run: Run) -> Non
     four minutes: there it has to hold to the end.
     """
     full = b2.part(30)
-    hold = full.window.seconds - 5 if run.quick else 240
+    hold = int(full.window.seconds - 5) if run.quick else 240
     judge(
         full.over("me:matches_per_minute:total"), AtLeast(4750 * per_minute, hold=hold, tolerate=30), load=b2
     )

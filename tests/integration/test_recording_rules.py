@@ -59,5 +59,7 @@ def test_the_rules_of_the_contract_are_there_each_tested_in_one_group_every_5_s(
 
 
 def test_prometheus_accepts_the_configuration_for_systems_started_by_hand():
-    done = command.run([provide("promtool").path, "check", "config", ROOT / "prometheus" / "prometheus.yml"], timeout=60)
+    done = command.run(
+        [provide("promtool").path, "check", "config", ROOT / "prometheus" / "prometheus.yml"], timeout=60
+    )
     assert "SUCCESS" in done.stdout
