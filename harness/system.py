@@ -143,7 +143,7 @@ class Deployment(Protocol):
         """Where a port of a service answers."""
 
     def check(self) -> None:
-        """Raise :class:`~harness.errors.ServiceDied`, with the last lines it logged, if a service died by itself."""
+        """Raise :class:`~harness.errors.ServiceDied`, with its last lines, if a service died by itself."""
 
     def logs(self, service: str, lines: int = 50) -> str:
         """Return the last ``lines`` lines that a service logged."""

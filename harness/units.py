@@ -33,15 +33,17 @@ class Unit:
 class Quantity:
     """A number of base units that is shown in ``unit``.
 
-    >>> print(0.5 * percent, 4750 * per_minute, 200 * ms, 12 * count, sep=", ")
-    0.5 %, 4750 /min, 200 ms, 12
+    >>> print(0.5 * percent, 15123.4 * per_minute, 200 * ms, 12 * count, sep=", ")
+    0.5 %, 15123 /min, 200 ms, 12
     """
 
     base: float
     unit: Unit
 
     def __str__(self) -> str:
-        return f"{self.unit.of(self.base):.4g} {self.unit.symbol}".rstrip()
+        number = self.unit.of(self.base)
+        digits = f"{number:.0f}" if 1000 <= abs(number) < 1e9 else f"{number:.4g}"  # noqa: PLR2004 - no 1.5e+04
+        return f"{digits} {self.unit.symbol}".rstrip()
 
     def times(self, factor: float) -> Quantity:
         """Return ``factor`` times this quantity, shown in the same unit."""
