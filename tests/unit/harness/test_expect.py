@@ -118,7 +118,7 @@ def test_a_series_is_as_good_as_its_worst_point_and_says_when_that_was():
         (Below(1 * percent), "< 1 %"),
         (Budget(0.05 * ms), "<= 2 x 0.05 ms"),
         (AtLeast(4750 * per_minute), ">= 4750 /min"),
-        (Within(3 * count, 0 * count), "= 3 "),
+        (Within(3 * count, 0 * count), "= 3"),
         (Scaling(Value("q", 1.0, at=0.0), 3), ">= 2.7 x that of one"),
         (Change(Value("q", 1.0, at=0.0), below=200 * ms), "<= +10 % and < 200 ms"),
         (NotGrowing(), "no growth > 2 %"),
