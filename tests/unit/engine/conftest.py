@@ -32,12 +32,15 @@ class FakeBroker:
         self.open = asyncio.Event()
         self.open.set()
         self.connections = 0
+        self.connected = False
 
     async def connect(self) -> None:
+        assert not self.connected, "a broken connection must be closed before the next"
         self.connections += 1
         if self.refuse_connections:
             self.refuse_connections -= 1
             raise OSError("no broker here")
+        self.connected = True
 
     async def send(self, batch: Sequence[Event]) -> None:
         await self.open.wait()
@@ -48,7 +51,7 @@ class FakeBroker:
         self.received.extend(batch)
 
     async def close(self) -> None:
-        pass
+        self.connected = False
 
 
 @pytest.fixture

@@ -68,6 +68,20 @@ def test_an_order_is_in_the_log_before_it_is_matched(shard: Make) -> None:
     asyncio.run(scenario())
 
 
+def test_an_order_that_fills_several_counts_each_match_and_itself_once(shard: Make) -> None:
+    async def scenario() -> None:
+        made = shard()
+        made.start()
+        await made.seed(seeds((100, 5), (100, 5), (101, 5)))
+        made.accept(body(101, 12))
+        made.accept(body(99, 1))
+        await settle(made)
+        assert (made.metrics.matches, made.metrics.executed, made.metrics.received) == (3, 1, 2)
+        await made.stop()
+
+    asyncio.run(scenario())
+
+
 def test_every_stage_is_measured_once_for_every_order(shard: Make) -> None:
     async def scenario() -> None:
         made = shard()
