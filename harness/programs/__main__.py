@@ -1,6 +1,7 @@
 """``python -m harness.programs``: show each external program, where it came from, its version.
 
-With ``--provide``, what is missing is made first.  ``lock`` writes the pin files anew.
+With ``--provide``, what is missing is made first.  ``--path NAME`` prints nothing but
+the path of one program, for scripts.  ``lock`` writes the pin files anew.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ def main(words: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m harness.programs", description=__doc__)
     parser.add_argument("--provide", action="store_true", help="make what is missing first")
+    parser.add_argument(
+        "--path", choices=NAMES, metavar="NAME", help="print the path of one program, made if need be"
+    )
     commands = parser.add_subparsers(dest="command")
     lock = commands.add_parser("lock", help="write the pin files anew from the versions in catalogue.py")
     recipes = [recipe.name for recipe in catalogue.RECIPES]
@@ -34,6 +38,9 @@ def main(words: list[str] | None = None) -> int:
                 lock.error(f"unknown: {', '.join(sorted(unknown))}")
             for name in options.names or recipes:
                 _lock(name)
+            return 0
+        if options.path:
+            print(provide(options.path).path)  # noqa: T201 - this is a command line
             return 0
         if options.provide:
             provide_all()

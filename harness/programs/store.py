@@ -209,12 +209,15 @@ def remove(path: Path) -> None:
     shutil.rmtree(path, onerror=_make_writable)
 
 
-def _make_writable(function: Callable[[str], object], path: str, _: object) -> None:
-    """Go writes its modules read-only; a directory must be writable to lose its files."""
+def _make_writable(function: Callable[..., object], path: str, _: object) -> None:
+    """Try again what failed; a directory must be writable to lose its files.
+
+    That a file is gone already is as good: two processes may sweep at once.
+    """
     with suppress(OSError):
-        Path(path).parent.chmod(0o700)
-        Path(path).chmod(0o700)
-        function(path)
+        if function in {os.unlink, os.rmdir}:
+            Path(path).parent.chmod(0o700)
+            function(path)
 
 
 def size(path: Path) -> int:

@@ -21,7 +21,8 @@ _DISK = re.compile(r"no space left on device|disk quota exceeded|errno (28|122)\
 _NETWORK = re.compile(
     r"connection (refused|reset|aborted|timed out|broken)|no such host|name resolution|network is unreachable"
     r"|i/o timeout|read timed out|TLS handshake|certificate|failed to establish|max retries|retrying \("
-    r"|proxy ?error|disabled by GOPROXY|unexpected EOF|\b(403|404|407|410|429|5\d\d) [A-Z]"
+    r"|proxy ?error|disabled by GOPROXY|unexpected EOF|incomplete-download|HTTP error [45]\d\d"
+    r"|\b[45]\d\d (unauthorized|forbidden|not found|gone|proxy|too many|internal|bad|service|gateway)"
     r"|could not find a version|no matching distribution",
     re.IGNORECASE,
 )

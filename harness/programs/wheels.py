@@ -30,7 +30,17 @@ _NETWORK = (
     "check the network. pip goes where its settings send it: in a closed network set PIP_INDEX_URL\n"
     "to your mirror, and HTTPS_PROXY if you need one"
 )
-_PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "install")
+_PIP = (
+    sys.executable,
+    "-m",
+    "pip",
+    "--disable-pip-version-check",
+    "--no-input",
+    "--no-color",
+    "install",
+    "--progress-bar",
+    "off",
+)
 _WHEEL = ("--no-deps", "--only-binary", ":all:")
 # These may be in a user's settings, and don't go with --target
 _SETTINGS = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}

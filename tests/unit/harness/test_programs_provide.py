@@ -134,6 +134,28 @@ def test_what_a_killed_try_left_is_swept(cache: Path) -> None:
     assert left(cache) == ["other-busy"]
 
 
+def test_several_may_sweep_the_same_leftovers_at_once(cache: Path) -> None:
+    doomed = cache / "making" / "trash-1-2"
+    for number in range(300):
+        (doomed / str(number)).mkdir(parents=True)
+        (doomed / str(number) / "file").touch()
+    errors = []
+
+    def sweep() -> None:
+        try:
+            for path in (cache / "making").glob("trash-*"):
+                store.remove(path)
+        except Exception as error:  # noqa: BLE001 - a thread's errors are lost otherwise
+            errors.append(error)
+
+    threads = [threading.Thread(target=sweep) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+
+
 def test_other_pins_are_another_entry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(store, "PINS", tmp_path)
     (tmp_path / "pin").write_text("one")
