@@ -20,7 +20,7 @@ def read_back(bootstrap: str, *, timeout: float = 60.0) -> dict[str, Any]:
         timeout: seconds for each topic.
 
     Returns:
-        For each topic: ``partitions``, ``events`` (distinct by shard and sequence), ``repeats``,
+        For each topic: ``partitions``, ``events`` (distinct by shard, log and sequence), ``repeats``,
         ``types``, and ``misplaced``: events whose key is not their symbol.
     """
     return {topic: asyncio.run(asyncio.wait_for(_read(bootstrap, topic), timeout)) for topic in TOPICS}
@@ -39,7 +39,7 @@ async def _read(bootstrap: str, topic: str) -> dict[str, Any]:
     try:
         partitions = sorted(consumer.assignment())
         ends = await consumer.end_offsets(partitions)
-        seen: set[tuple[str, int]] = set()
+        seen: set[tuple[str, str, int]] = set()
         repeats = misplaced = 0
         types: set[str] = set()
         await consumer.seek_to_beginning()
@@ -47,7 +47,7 @@ async def _read(bootstrap: str, topic: str) -> dict[str, Any]:
             for records in (await consumer.getmany(timeout_ms=500)).values():
                 for record in records:
                     event = json.loads(record.value)
-                    identity = (event["shard"], event["sequence"])
+                    identity = (event["shard"], event.get("log", ""), event["sequence"])
                     repeats += identity in seen
                     misplaced += (record.key or b"").decode() != event["symbol"]
                     seen.add(identity)
