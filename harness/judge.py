@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 from .expect import Expectation, together
 from .finding import Finding
@@ -17,11 +17,38 @@ from .verdict import Verdict
 
 
 class Carrier(Protocol):
-    """Something that a judgement rests on, such as a load: it knows why it can't carry a verdict."""
+    """Something that a judgement rests on, such as a load: it knows why it can't carry a verdict.
+
+    If it has a ``name``, its reasons are told under that.
+    """
 
     @property
     def trouble(self) -> Sequence[str]:
         """Every reason why nothing may be concluded from it; empty if there is none."""
+
+
+def carriers(values: Iterable[object]) -> tuple[Carrier, ...]:
+    """Return whatever among ``values`` can be in trouble, also inside of a list, tuple or mapping.
+
+    >>> class Load:
+    ...     trouble = ("it broke off",)
+    >>> len(carriers([Load(), {"shallow": Load(), "deep": Load()}, [], 3]))
+    3
+    """
+    parts: list[object] = []
+    for value in values:
+        parts.append(value)
+        if isinstance(value, Mapping):
+            parts += value.values()
+        elif False:
+            parts += value
+    # a mock would have any attribute, but this one would be no sequence
+    found = [part for part in parts if isinstance(getattr(part, "trouble", None), Sequence)]
+    return _distinct(cast("list[Carrier]", found))
+
+
+def _distinct(loads: Iterable[Carrier]) -> tuple[Carrier, ...]:
+    return tuple({id(load): load for load in loads}.values())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,11 +73,22 @@ class Judge:
 
     Calling it never raises for a limit that was missed: a test may judge several
     samples, and the worst finding speaks for the criterion when the test ends.
+
+    Attributes:
+        loads: what all of its findings rest on, those made before it was set too. The plugin sets it to
+            the loads among the test's fixtures and theirs, so that no test has to remember to name one.
+        exhibits: every sample as it was judged.
     """
 
     def __init__(self) -> None:
-        self.findings: list[Finding] = []
+        self.loads: tuple[Carrier, ...] = ()
         self.exhibits: list[Exhibit] = []
+        self._found: list[tuple[Finding, tuple[Carrier, ...]]] = []
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was found, in order. INCONCLUSIVE, its number kept, where a load it rests on is in trouble."""
+        return [self._resting(*found) for found in self._found]
 
     def __call__(
         self,
@@ -64,18 +102,19 @@ class Judge:
         Args:
             sample: a sample, or several by name that each have to meet the expectation.
             expectation: the limit.
-            load: the load or loads that the sample rests on. If one is in trouble the finding is
+            load: what the sample rests on besides the loads among the test's fixtures, such as one that
+                was asked for in the midst of the test. If any of them is in trouble the finding is
                 INCONCLUSIVE with its reasons, whatever the number; the number is kept for the reader.
         """
-        loads = tuple(load) if isinstance(load, Iterable) else (load,)
+        named = tuple(load) if isinstance(load, Iterable) else (load,)
+        loads = _distinct((*named, *self.loads))
         if isinstance(sample, Mapping):
             found = together(expectation, sample)
             self.exhibits += [Exhibit(name, each, expectation, loads) for name, each in sample.items()]
         else:
             found = expectation.judge(sample)
             self.exhibits.append(Exhibit("", sample, expectation, loads))
-        trouble = [reason for each in loads for reason in each.trouble]
-        return self.record(_demoted(found, "; ".join(trouble)) if trouble else found)
+        return self._record(found, named)
 
     def record(self, finding: Finding) -> Finding:
         """Record a finding that was made elsewhere; return it as recorded.
@@ -83,9 +122,7 @@ class Judge:
         A PASS or CONDITIONAL without a finite number, or resting on no sample, is recorded as
         INCONCLUSIVE: whatever made it, nothing passes on nothing.
         """
-        finding = _honest(finding)
-        self.findings.append(finding)
-        return finding
+        return self._record(finding, ())
 
     def inconclusive(self, reason: str) -> Finding:
         """Record that the evidence can't carry a verdict, and why."""
@@ -93,11 +130,24 @@ class Judge:
 
     def demote(self, reason: str) -> None:
         """Make the worst finding so far INCONCLUSIVE for ``reason``, its number kept; a FAIL stays one."""
-        if not self.findings:
+        if not self._found:
             self.inconclusive(reason)
             return
-        worst = max(self.findings, key=lambda finding: finding.verdict)
-        self.record(_demoted(worst, reason))
+        finding, loads = max(self._found, key=lambda found: self._resting(*found).verdict)
+        self._record(_demoted(finding, reason), loads)
+
+    def _record(self, finding: Finding, loads: tuple[Carrier, ...]) -> Finding:
+        self._found.append((_honest(finding), loads))
+        return self._resting(*self._found[-1])
+
+    def _resting(self, finding: Finding, loads: tuple[Carrier, ...]) -> Finding:
+        trouble: dict[str, dict[str, None]] = {}
+        for load in _distinct((*loads, *self.loads)):
+            for reason in load.trouble:
+                # parts of one load share their name and their trouble
+                trouble.setdefault(str(getattr(load, "name", "")), {})[reason] = None
+        told = [": ".join(filter(None, (name, "; ".join(reasons)))) for name, reasons in trouble.items()]
+        return _demoted(finding, "; ".join(told)) if told else finding
 
 
 def without_value(verdict: Verdict, reason: str) -> Finding:

@@ -99,12 +99,14 @@ def _limits(expectation: object) -> Iterator[tuple[Quantity, str]]:
 
 def _start(exhibit: Exhibit, first: float) -> tuple[float, float]:
     """Return when the load began and when its judged window began; the first point if no load says."""
+    found = [(first, first)]
     for load in exhibit.loads:
-        started, window = getattr(load, "started", None), getattr(load, "window", None)
-        begin = getattr(window, "start", None)
+        started = getattr(load, "began", getattr(load, "started", None))
+        begin = getattr(getattr(load, "window", None), "start", None)
         if isinstance(started, (int, float)) and isinstance(begin, (int, float)) and started <= first:
-            return float(started), max(float(begin), float(started))
-    return first, first
+            found.append((float(started), max(float(begin), float(started))))
+    # of several, such as a warm-up and the load itself, the one that was on
+    return max(found[1:] or found)
 
 
 def _svg(chart: _Chart, values: Sequence[float], marks: Sequence[float], name: str) -> str:

@@ -74,8 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
         run: Run = _usage(replay.open_run, places, asked)
         config.stash[_RUN] = run
         if config.args_source is not pytest.Config.ArgsSource.ARGS:
-            files = {config.rootpath / c.test.partition("::")[0] for c in replay.criteria(run.evidence.run)}
-            config.args[:] = sorted(str(file) for file in files if file.exists()) or config.args
+            config.args[:] = _usage(replay.files, run.evidence.run, config.rootpath)
 
 
 def _backend_name(config: pytest.Config) -> str:
@@ -181,7 +180,7 @@ def backend(run: Run) -> Backend:
 
 @pytest.fixture
 def judge(request: pytest.FixtureRequest) -> Judge:
-    """Judge samples: ``judge(sample, expectation, load=load)`` (see :class:`harness.judge.Judge`)."""
+    """Judge samples: ``judge(sample, expectation)`` (see :class:`harness.judge.Judge`)."""
     criteria, criterion = request.config.stash.get(_CRITERIA, None), request.node.stash.get(_CRITERION, None)
     if criterion is None or criteria is None or criteria.session is None:
         raise UsageError(
@@ -226,7 +225,7 @@ class Criteria:
         if _RUN not in self._config.stash:  # a stored run needs no backend
             _usage(backends.backend, _backend_name(self._config))
         run: Run = _usage(_open, self._config)
-        self.session = _usage(Session, run, self._criteria)
+        self.session = _usage(Session, run, self._criteria, root=self._config.rootpath)
         if errors:
             self.session.failures.append(f"{errors} files could not be collected")
         if run.replaying:
@@ -262,7 +261,7 @@ class Criteria:
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
         """Note which facts the test itself asks for."""
         if self.session and (criterion := item.stash.get(_CRITERION, None)):
-            self.session.begin(criterion)
+            self.session.begin(criterion, getattr(item, "funcargs", {}))
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -288,7 +287,7 @@ class Criteria:
                 _absorb(session.judge(criterion), call)
             elif found.failed and "[XPASS(strict)]" not in str(found.longrepr):
                 session.judge(criterion).record(without_value(Verdict.FAIL, str(found.longrepr)))
-            judged = session.end(criterion)
+            judged = session.end(criterion, getattr(item, "funcargs", {}))
             found.user_properties += junit.properties(judged)
             self._settle(found, judged, call, session.run)
         return found

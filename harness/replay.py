@@ -128,6 +128,30 @@ def criteria(description: Mapping[str, Any]) -> Sequence[Criterion]:
     return [Criterion.from_json(entry) for entry in description.get("criteria", ())]
 
 
+def files(description: Mapping[str, Any], root: Path) -> list[str]:
+    """Return the files of the tests that judged a run, under ``root`` or where the run had them.
+
+    Args:
+        description: the run's.
+        root: the folder to look in first.
+
+    Raises:
+        UsageError: if none is there any more; what else lies around is not searched for criteria.
+    """
+    names = sorted({criterion.test.partition("::")[0] for criterion in criteria(description)})
+    roots = [root, Path(str(description.get("root", root)))]
+    found = [next((base / name for base in roots if (base / name).exists()), None) for name in names]
+    paths = [str(path) for path in found if path is not None]
+    if not paths:
+        raise UsageError(
+            "the tests that judged this run are not here",
+            expected=", ".join(names) or "criteria in the run's description",
+            where=" or ".join(map(str, dict.fromkeys(roots))),
+            todo="say where they are: pytest --judge RUN <their folder>",
+        )
+    return paths
+
+
 class Stored:
     """Stands for the backend when a stored run is judged again: it can do everything and does nothing."""
 

@@ -26,9 +26,10 @@ class Watched(Evidence):
         return super().fact(key, produce)
 
     def watch(self) -> tuple[str, ...]:
-        """Return the files of the facts asked for since the last call, relative to the folder; start anew."""
+        """Return the files of the facts got since the last call, relative to the folder, and start anew."""
         asked, self.asked = self.asked or [], []
-        return tuple(self.where(key).relative_to(self.directory).as_posix() for key in asked)
+        files = [self.where(key) for key in asked]
+        return tuple(file.relative_to(self.directory).as_posix() for file in files if file.exists())
 
 
 class Run:

@@ -12,7 +12,7 @@ from typing import Any
 from . import replay, report
 from .errors import EvidenceError, HarnessError
 from .files import write_atomic
-from .judge import Judge, without_value
+from .judge import Judge, carriers, without_value
 from .rollup import Criterion, Judged, roll_up
 from .run import Run, write_json
 from .verdict import Verdict
@@ -33,6 +33,11 @@ class _Trial:
 class Session:
     """The criteria of one session and their verdicts. Knows nothing of the test runner.
 
+    Args:
+        run: the run.
+        criteria: what it judges, in the order of the report.
+        root: the folder that ids of tests begin at.
+
     Attributes:
         run: the run.
         failures: ordinary tests that failed, and files that could not be collected.
@@ -42,7 +47,7 @@ class Session:
         report: the HTML report, or why there is none; empty on replay, which makes none.
     """
 
-    def __init__(self, run: Run, criteria: Sequence[Criterion]) -> None:
+    def __init__(self, run: Run, criteria: Sequence[Criterion], root: Path) -> None:
         self.run = run
         self.failures: list[str] = []
         self.troubles: list[str] = []
@@ -54,7 +59,7 @@ class Session:
         if run.replaying:
             self.failures += [str(failure) for failure in _sequence(run.evidence.run.get("failures"))]
         else:
-            run.evidence.note(criteria=[criterion.to_json() for criterion in criteria])
+            run.evidence.note(root=str(root), criteria=[criterion.to_json() for criterion in criteria])
             self._write_verdict()
         run.evidence.watch()
 
@@ -62,13 +67,22 @@ class Session:
         """Return what collects the findings of ``criterion``."""
         return self._trials[criterion.id].judge
 
-    def begin(self, criterion: Criterion) -> None:
-        """Note that the test of ``criterion`` begins: what it asks for from now on is what it rests on."""
-        self._trials[criterion.id].evidence = self.run.evidence.watch()
+    def begin(self, criterion: Criterion, fixtures: Mapping[str, object]) -> None:
+        """Note that the test of ``criterion`` begins: what it asks for from now on is what it rests on.
 
-    def end(self, criterion: Criterion) -> Judged:
-        """Note that the test of ``criterion`` is over, and return what is known of it."""
+        Args:
+            criterion: the criterion.
+            fixtures: what the test has from its fixtures and theirs, by name; its verdict rests on the
+                loads among it.
+        """
         trial = self._trials[criterion.id]
+        trial.judge.loads = carriers(fixtures.values())
+        trial.evidence = self.run.evidence.watch()
+
+    def end(self, criterion: Criterion, fixtures: Mapping[str, object]) -> Judged:
+        """Note that the test of ``criterion`` is over, and return what is known of it; see :meth:`begin`."""
+        trial = self._trials[criterion.id]
+        trial.judge.loads = carriers(fixtures.values())
         trial.evidence = (
             self.run.evidence.watch() or trial.evidence
         )  # if it asked nothing, what its fixtures did

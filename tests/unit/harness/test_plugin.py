@@ -95,6 +95,29 @@ def test_xfail_does_not_launder_a_plain_assertion(judged):
     assert (ended.verdicts, ended.status) == ({"A2.p99": "FAIL"}, 1)
 
 
+def test_an_xfailed_breach_stops_a_session_that_stops_at_failures(judged):
+    ended = judged(
+        "@pytest.mark.xfail" + JUDGE.format(300) + JUDGE.format(1).replace("p99", "after", 2), "-x"
+    )
+    assert ended.verdicts == {"A2.p99": "FAIL", "A2.after": "INCONCLUSIVE"}
+
+
+def test_what_another_plugin_fails_has_failed(judged, pytester):
+    pytester.makeconftest("""
+        import pytest
+
+        @pytest.hookimpl(wrapper=True)
+        def pytest_runtest_makereport(call):
+            report = yield
+            if call.when == "call":
+                report.outcome, report.longrepr = "failed", "a thread died"
+            return report
+        """)
+    ended = judged(JUDGE.format(1))
+    assert (ended.verdicts, ended.status) == ({"A2.p99": "FAIL"}, 1)
+    assert ended.criterion("A2.p99")["reason"] == "a thread died"
+
+
 def test_a_failed_subtest_is_a_failed_criterion(judged):
     ended = judged("""
         @criterion("A2.p99")

@@ -251,6 +251,22 @@ def test_a_run_that_was_moved_and_judged_from_elsewhere(judged, stored, pytester
     assert rejudged["comparison"]["same"] is True
 
 
+def test_elsewhere_the_tests_are_looked_for_where_the_run_had_them(
+    judged, stored, pytester, monkeypatch, tmp_path
+):
+    ended = stored()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "test_other.py").write_text("raise SystemExit('never read')")
+    monkeypatch.chdir(elsewhere)
+    again = judged("", "--judge", str(ended.folder))
+    assert (again.status, again.rejudged["comparison"]["same"]) == (0, True)
+    (pytester.path / "test_it.py").rename(pytester.path / "gone.py")
+    again = judged("", "--judge", str(ended.folder))
+    assert again.status == pytest.ExitCode.USAGE_ERROR
+    assert "the tests that judged this run are not here" in again.text
+
+
 def test_compare_sees_values():
     def entry(verdict, value):
         criterion = {"id": "A2", "verdict": verdict, "value": value, "reason": "so"}
