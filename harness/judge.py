@@ -40,7 +40,7 @@ def carriers(values: Iterable[object]) -> tuple[Carrier, ...]:
         parts.append(value)
         if isinstance(value, Mapping):
             parts += value.values()
-        elif False:
+        elif isinstance(value, list | tuple):
             parts += value
     # a mock would have any attribute, but this one would be no sequence
     found = [part for part in parts if isinstance(getattr(part, "trouble", None), Sequence)]

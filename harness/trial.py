@@ -149,6 +149,11 @@ class Trial:
         return number(query, value, self.window.end, samples=self.load.measured)
 
     @property
+    def name(self) -> str:
+        """The load's name; what is in trouble is told under it."""
+        return self.load.name
+
+    @property
     def answered(self) -> int:
         """How many requests of the whole load got an HTTP answer, of whatever status."""
         return self.load.requests - self.load.statuses.get("0", 0)

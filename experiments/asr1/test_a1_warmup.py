@@ -16,4 +16,4 @@ pytestmark = [pytest.mark.asr1, pytest.mark.a1]
 @pytest.mark.criterion("A1.warm-up", experiment="A1", asr="ASR 1")
 def test_the_shard_was_warmed_up(a1: Trial, judge: Judge) -> None:
     """Every order of the warm-up is offered and answered."""
-    judge(a1.client("answered"), Within((a1.load.offered or 0) * count, 1 * count), load=a1)
+    judge(a1.client("answered"), Within((a1.load.offered or 0) * count, 1 * count))

@@ -26,7 +26,7 @@ STAGES = [
 @pytest.mark.criterion("A2.match-p99", experiment="A2", asr="ASR 1")
 def test_matching_takes_less_than_200_ms(a2: Trial, judge: Judge) -> None:
     """p99 of matching, request received to result, is below 200 ms all through the load."""
-    judge(a2.over('me:match_duration_p99:30s{shard="a"}'), Below(200 * ms, conditional=50 * ms), load=a2)
+    judge(a2.over('me:match_duration_p99:30s{shard="a"}'), Below(200 * ms, conditional=50 * ms))
 
 
 @pytest.mark.criterion("A2.client-p99", experiment="A2", asr="ASR 1")
@@ -36,20 +36,20 @@ def test_the_client_waits_less_than_200_ms(a2: Trial, judge: Judge) -> None:
     Asked twice: of Prometheus all through the load, and of k6's own samples, exactly.
     """
     series = 'sum(rate(k6_http_req_duration_seconds{testid="$testid",name="order"}[30s]))'
-    judge(a2.over(f"histogram_quantile(0.99, {series})"), Below(200 * ms), load=a2)
-    judge(a2.client("p(99)"), Below(200 * ms), load=a2)
+    judge(a2.over(f"histogram_quantile(0.99, {series})"), Below(200 * ms))
+    judge(a2.client("p(99)"), Below(200 * ms))
 
 
 @pytest.mark.criterion("A2.errors", experiment="A2", asr="ASR 1")
 def test_orders_are_answered(a2: Trial, judge: Judge) -> None:
     """Fewer than 1 % of the orders fail."""
-    judge(a2.client("failed"), Below(1 * percent), load=a2)
+    judge(a2.client("failed"), Below(1 * percent))
 
 
 @pytest.mark.criterion("A2.gc-pause", experiment="A2", asr="ASR 1")
 def test_garbage_collection_does_not_stop_the_shard(a2: Trial, judge: Judge) -> None:
     """The longest pause for garbage collection is below 5 ms; 10 ms and more is a failure."""
-    judge(a2.over('me_gc_pause_max_seconds{shard="a"}'), Below(10 * ms, conditional=5 * ms), load=a2)
+    judge(a2.over('me_gc_pause_max_seconds{shard="a"}'), Below(10 * ms, conditional=5 * ms))
 
 
 @pytest.mark.parametrize(("name", "metric", "budget"), STAGES)
@@ -59,11 +59,11 @@ def test_each_stage_keeps_its_budget(
 ) -> None:
     """p99 of one stage of an order over the window is within twice its budget."""
     buckets = f'sum by (le) (rate({metric}_bucket{{shard="a"}}[$window]))'
-    judge({name: a2.final(f"histogram_quantile(0.99, {buckets})")}, Budget(budget), load=a2)
+    judge({name: a2.final(f"histogram_quantile(0.99, {buckets})")}, Budget(budget))
 
 
 @pytest.mark.criterion("A2.throughput", experiment="A2", asr="ASR 1")
 def test_orders_match_as_the_mix_implies(a2: Trial, judge: Judge) -> None:
     """60 % of the orders are aggressive and make about two matches each: 1.19 for every order offered."""
     matches = a2.ratio('me_matches_total{shard="a"}', 'me_orders_received_total{shard="a"}', series=(1, 2))
-    judge(matches, AtLeast(0.9 * MATCHES_PER_ORDER * ratio), load=a2)
+    judge(matches, AtLeast(0.9 * MATCHES_PER_ORDER * ratio))

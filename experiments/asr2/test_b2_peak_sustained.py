@@ -25,24 +25,22 @@ def test_three_shards_sustain_the_peak(b2: Trial, judge: Judge, run: Run) -> Non
     """
     full = b2.part(30)
     hold = int(full.window.seconds - 5) if run.quick else 240
-    judge(
-        full.over("me:matches_per_minute:total"), AtLeast(4750 * per_minute, hold=hold, tolerate=30), load=b2
-    )
+    judge(full.over("me:matches_per_minute:total"), AtLeast(4750 * per_minute, hold=hold, tolerate=30))
 
 
 @pytest.mark.criterion("B2.match-p99", experiment="B2", asr="ASR 2")
 def test_every_shard_is_fast(b2: Trial, judge: Judge) -> None:
     """p99 of matching is below 200 ms on each shard all through the load."""
-    judge(b2.each("me:match_duration_p99:30s", "shard", SHARDS), Below(200 * ms), load=b2)
+    judge(b2.each("me:match_duration_p99:30s", "shard", SHARDS), Below(200 * ms))
 
 
 @pytest.mark.criterion("B2.errors", experiment="B2", asr="ASR 2")
 def test_orders_are_answered(b2: Trial, judge: Judge) -> None:
     """Fewer than 1 % of the orders fail, the gateway's refusals included."""
-    judge(b2.client("failed"), Below(1 * percent), load=b2)
+    judge(b2.client("failed"), Below(1 * percent))
 
 
 @pytest.mark.criterion("B2.memory", experiment="B2", asr="ASR 2")
 def test_memory_does_not_grow(b2: Trial, judge: Judge) -> None:
     """The resident memory of no shard grows all through the load."""
-    judge(b2.each("me_process_resident_memory_bytes", "shard", SHARDS), NotGrowing(), load=b2)
+    judge(b2.each("me_process_resident_memory_bytes", "shard", SHARDS), NotGrowing())

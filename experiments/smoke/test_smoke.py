@@ -117,7 +117,7 @@ def test_bad_orders_are_refused_with_the_reason(joints: Any, judge: Judge) -> No
 @pytest.mark.criterion("smoke.load", experiment="smoke")
 def test_k6_drives_every_symbol(load: Trial, judge: Judge) -> None:
     """k6 gets every order of a short load over all 12 symbols accepted, and the engines count as many."""
-    judge(load.client("failed"), Below(1 * percent), load=load)
+    judge(load.client("failed"), Below(1 * percent))
 
 
 @pytest.mark.criterion("smoke.targets", experiment="smoke")
@@ -125,14 +125,14 @@ def test_prometheus_scrapes_every_service(load: Trial, judge: Judge) -> None:
     """Every shard and the gateway are up for Prometheus."""
     services = [service.name for service in MULTI.services if service.scrape]
     up = {name: load.final(f'up{{job="{name}"}}') for name in services}
-    judge(up, Within(1 * count, 0 * count), load=load)
+    judge(up, Within(1 * count, 0 * count))
 
 
 @pytest.mark.criterion("smoke.metrics", experiment="smoke")
 def test_every_metric_has_data(load: Trial, judge: Judge) -> None:
     """Each metric of the contract has one series for each shard."""
     found = {metric: load.final(f"count({metric})") for metric in METRICS}
-    judge(found, Within(len(SYMBOLS) * count, 0 * count), load=load)
+    judge(found, Within(len(SYMBOLS) * count, 0 * count))
 
 
 @pytest.mark.criterion("smoke.buckets", experiment="smoke")
@@ -144,13 +144,13 @@ def test_every_bucket_is_there(load: Trial, judge: Judge) -> None:
             ".", "[.]"
         )
         found = load.final(f'count(count by (le) ({metric}_bucket{{le=~"{either}"}}))')
-        judge({metric: found}, Within(len(wanted) * count, 0 * count), load=load)
+        judge({metric: found}, Within(len(wanted) * count, 0 * count))
 
 
 @pytest.mark.criterion("smoke.rules", experiment="smoke")
 def test_every_recording_rule_has_data(load: Trial, judge: Judge) -> None:
     """Each recording rule yields numbers while orders come in."""
-    judge({name: load.final(f"count({name})") for name in recording_rules()}, AtLeast(1 * count), load=load)
+    judge({name: load.final(f"count({name})") for name in recording_rules()}, AtLeast(1 * count))
 
 
 @pytest.mark.criterion("smoke.events", experiment="smoke")
@@ -164,8 +164,8 @@ def test_events_of_every_order_are_on_the_broker(
     orders = accepted_orders(load) + len(joints["routed"])
     made = load.afterwards("sum(me_matches_total)")
     placed = number("topic orders: ORDER_PLACED", found["orders"]["events"], at=0.0)
-    judge(placed, Within(orders * count, 0 * count), load=load)
-    judge(made, Within(found["matches"]["events"] * count, 0 * count), load=load)
+    judge(placed, Within(orders * count, 0 * count))
+    judge(made, Within(found["matches"]["events"] * count, 0 * count))
     holds(judge, "partitions of both topics", sum(t["partitions"] for t in found.values()), 2 * PARTITIONS)
     right = sum(t["misplaced"] == 0 for t in found.values())
     holds(judge, "topics where every key is the event's symbol", right, 2)
