@@ -166,7 +166,7 @@ def test_a_test_is_told_what_is_recorded(judged):
 def test_bad(judge, bad):
     told = judge(p99(1), LIMIT).verdict
     bad.trouble = ()
-    raise CriterionFailed(f"told {told}")
+    raise CriterionFailed("told " + str(told))
 """
     )
     assert "told INCONCLUSIVE" in ended.criterion("A2.bad")["reason"]
