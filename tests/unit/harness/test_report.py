@@ -16,7 +16,7 @@ from harness.judge import Exhibit, without_value
 from harness.rollup import Criterion, Judged, roll_up
 from harness.run import Run, Watched, write_json
 from harness.sample import Empty, Point, Series, Value
-from harness.units import ms, per_minute, ratio
+from harness.units import Unit, ms, per_minute, ratio
 from harness.verdict import Verdict
 
 NASTY = """<script>alert("x")</script> & 'quotes' $\\frac{1}{2}$ {{ 7*7 }} \x01"""
@@ -139,6 +139,13 @@ def test_series_are_drawn_with_their_limits(expectation, lines, values):
     assert "var(--line)" in plot.svg
     assert ("var(--fail)" in plot.svg) == bool(lines)
     assert not re.search(r"#0[0-9]0[0-9]0[0-9]\b", plot.svg)  # every colour is the page's
+
+
+def test_a_unit_is_drawn_as_it_is_written():
+    cost = Unit("$x_2$", 1.0, "cost")
+    (plot,) = plots.draw("p", [Exhibit("", series([1.0, 2.0]), Below(5 * cost), ())])
+    assert ">$x_2$<" in plot.svg
+    assert ">5 $x_2$<" in plot.svg
 
 
 def test_only_series_are_drawn():
