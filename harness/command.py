@@ -7,6 +7,7 @@ ends everything that it started, and not only the process we know.
 
 from __future__ import annotations
 
+import errno
 import os
 import selectors
 import signal
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 _TAIL_LINES = 15
 _GRACE = 2.0  # seconds between SIGTERM and SIGKILL
+# A program that this process wrote a moment ago can't be run while a child that another thread
+# has just forked, and that has not yet become its own program, still holds it open for writing.
+_BUSY_PAUSES = (0.01, 0.03, 0.1, 0.3, 1.0)
 _POLL = 0.1  # seconds between two looks at what can't be waited for
 
 
@@ -80,25 +84,7 @@ def run(  # noqa: PLR0913 - each is one independent, optional question about a r
     """
     words = tuple(str(word) for word in argv)
     started = time.monotonic()
-    try:
-        process = subprocess.Popen(
-            words,
-            cwd=cwd,
-            env={**os.environ, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise CommandError(
-            f"{words[0]} could not be started",
-            expected="a program that can be run",
-            found=str(error),
-            where=_shown(words, cwd),
-            todo="install it, or put its directory on PATH",
-        ) from error
+    process = _start(words, cwd, {**os.environ, **(env or {})})
     streams = _Streams(process, on_line)
     try:
         ended = _wait(process, timeout, cancelled)
@@ -132,6 +118,33 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
         process.wait(_GRACE)
     _signal_group(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def _start(words: tuple[str, ...], cwd: Path | None, env: dict[str, str]) -> subprocess.Popen[bytes]:
+    for pause in (*_BUSY_PAUSES, None):
+        try:
+            return subprocess.Popen(
+                words,
+                cwd=cwd,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except OSError as error:
+            if error.errno == errno.ETXTBSY and pause is not None:
+                time.sleep(pause)
+                continue
+            raise CommandError(
+                f"{words[0]} could not be started",
+                expected="a program that can be run",
+                found=str(error),
+                where=_shown(words, cwd),
+                todo="install it, or put its directory on PATH",
+            ) from error
+    raise AssertionError  # the last round returns or raises
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

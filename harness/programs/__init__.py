@@ -15,7 +15,6 @@ import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
-from ..command import Cancelled
 from ..errors import ProgramError, UsageError
 from . import catalogue, store
 from .model import Making, Program
@@ -69,9 +68,8 @@ def provide_all(names: Sequence[str] = NAMES) -> dict[str, Program]:
             done = wait(futures, return_when=FIRST_EXCEPTION).done
         finally:
             cancelled.set()  # nothing is left to do, or it is not wanted any more
-    errors = [error for future in done if (error := future.exception())]
-    for error in sorted(errors, key=lambda error: isinstance(error, Cancelled)):
-        raise error
+    for future in done:
+        future.result()  # raises what failed first; what was cancelled for it came later
     return {spec.name: _provide(spec, threading.Event()) for spec in specs}
 
 

@@ -89,6 +89,17 @@ def test_a_missing_program_says_which_and_what_to_do(tmp_path: Path) -> None:
     assert caught.value.todo
 
 
+def test_a_program_that_is_still_being_written_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "program"
+    writer = path.open("w")
+    writer.write("#!/bin/sh\necho hello\n")
+    path.chmod(0o755)
+    closing = threading.Timer(0.05, writer.close)
+    closing.start()
+    assert run([path]).stdout == "hello\n"
+    closing.join()
+
+
 def test_much_output_on_both_streams_does_not_block() -> None:
     code = "import sys; [(print('x' * 1000), print('y' * 1000, file=sys.stderr)) for _ in range(500)]"
     completed = run(python(code))
