@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from . import backends, junit, replay, terminal
+from . import backends, junit, progress, replay, terminal
 from .errors import HarnessError, UsageError, named
 from .judge import Judge, without_value
 from .report import QUICK_NOTE, block, quantity
@@ -219,7 +219,8 @@ class Criteria:
         errors = session.testsfailed
         if not errors or self._config.option.continue_on_collection_errors:
             self._begin(errors)
-        return (yield)
+        with progress.told_to_stop():
+            return (yield)
 
     def _begin(self, errors: int) -> None:
         if _RUN not in self._config.stash:  # a stored run needs no backend

@@ -4,15 +4,20 @@ On a terminal, :func:`status` rewrites one line; elsewhere (CI, a file) it
 prints at most one line every ten seconds, so that logs stay readable.  Both
 write to the process's own standard error as it was when this module was first
 imported, so a test runner that captures output does not hide them.
+
+:func:`told_to_stop` is the other direction: who ends the work is heard.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 _PLAIN_INTERVAL = 10.0
@@ -83,3 +88,17 @@ _reporter = Reporter(_own_stderr())
 say = _reporter.say
 status = _reporter.status
 done = _reporter.done
+
+
+@contextmanager
+def told_to_stop() -> Iterator[None]:
+    """Take SIGTERM for Ctrl-C, so that a cancelled CI job ends in order and still writes what was learnt."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        done()
