@@ -83,9 +83,9 @@ class Session:
         """Note that the test of ``criterion`` is over, and return what is known of it; see :meth:`begin`."""
         trial = self._trials[criterion.id]
         trial.judge.loads = carriers(fixtures.values())
-        trial.evidence = (
-            self.run.evidence.watch() or trial.evidence
-        )  # if it asked nothing, what its fixtures did
+        files = [file for load in trial.judge.loads for file in getattr(load, "evidence", ())]
+        # if it asked nothing and rests on no load, what its fixtures asked
+        trial.evidence = tuple(dict.fromkeys((*self.run.evidence.watch(), *files))) or trial.evidence
         if self.run.replaying:
             disturbed = self.run.evidence.run.get("disturbed")
             if isinstance(disturbed, Mapping) and criterion.id in disturbed:

@@ -66,6 +66,7 @@ class Trial:
         window: the judged part: the load less its settling time.
         whole: from before the first request to a scrape after the last, for totals.
         trouble: every reason why nothing may be concluded from it.
+        evidence: the file that holds it, relative to the run's folder.
     """
 
     def __init__(
@@ -73,7 +74,9 @@ class Trial:
         record: Mapping[str, Any],
         evidence: Evidence,
         suspicions: Callable[[Trial], Iterable[str]] | None = None,
+        file: str = "",
     ) -> None:
+        self.evidence = (file,) if file else ()
         self.load = load = k6.Load.from_json(record["load"])
         self.window = load.window
         self.began = load.window.start - record["settle"]
@@ -226,8 +229,10 @@ class Stage:
         return self._run.once(f"load {plan.name}", lambda: self._trial(plan, suspicions))
 
     def _trial(self, plan: Plan, suspicions: Callable[[Trial], Iterable[str]] | None) -> Trial:
-        record: Any = self._run.evidence.fact(f"load {plan.name}", lambda: self._perform(plan))
-        return Trial(record, self._run.evidence, suspicions)
+        evidence, key = self._run.evidence, f"load {plan.name}"
+        record: Any = evidence.fact(key, lambda: self._perform(plan))
+        file = evidence.where(key).relative_to(evidence.directory).as_posix()
+        return Trial(record, evidence, suspicions, file)
 
     def _perform(self, plan: Plan) -> Json:
         deployment = self.up(plan.system, fresh=plan.fresh)

@@ -212,3 +212,29 @@ def test_demoting_does_not_tell_a_load_twice():
     judge.demote("interrupted")
     assert {finding.verdict for finding in judge.findings} == {Verdict.INCONCLUSIVE}
     assert judge.findings[-1].reason.startswith("k6 died (otherwise: interrupted (otherwise: 300 ms")
+
+
+def test_the_evidence_of_a_load_is_named_by_whoever_rests_on_it(judged):
+    ended = judged(
+        f"""{LOADS}
+Load.evidence = ("facts/load.json",)
+
+@criterion("A2.client")
+def test_client(judge, good):
+    judge(p99(1), LIMIT)
+
+@criterion("A2.asked")
+def test_asked(judge, good, run):
+    run.evidence.fact("p99 of it", lambda: 1)
+    judge(p99(1), LIMIT)
+
+@criterion("A2.nothing")
+def test_nothing(judge):
+    judge(p99(1), LIMIT)
+"""
+    )
+    assert ended.criterion("A2.client")["evidence"] == ["facts/load.json"]
+    asked, load = ended.criterion("A2.asked")["evidence"]
+    assert asked.startswith("facts/p99-of-it-")
+    assert load == "facts/load.json"
+    assert ended.criterion("A2.nothing")["evidence"] == []
