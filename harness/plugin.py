@@ -204,7 +204,7 @@ def _open(config: pytest.Config) -> Run:
     return Run(evidence, keep=config.getoption("keep"))
 
 
-class Criteria:
+class Criteria(terminal.Beside):
     """Hooks of a session that has criteria."""
 
     def __init__(self, config: pytest.Config, criteria: Sequence[Criterion]) -> None:

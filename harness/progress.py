@@ -3,7 +3,9 @@
 On a terminal, :func:`status` rewrites one line; elsewhere (CI, a file) it
 prints at most one line every ten seconds, so that logs stay readable.  Both
 write to the process's own standard error as it was when this module was first
-imported, so a test runner that captures output does not hide them.
+imported, so a test runner that captures output does not hide them.  Whoever
+else writes there and leaves lines unfinished calls :func:`beside` each time,
+and nothing is written into them.
 
 :func:`told_to_stop` is the other direction: who ends the work is heard.
 """
@@ -21,6 +23,22 @@ from contextlib import contextmanager
 from typing import TextIO
 
 _PLAIN_INTERVAL = 10.0
+_CLEAR = "\r\x1b[2K"
+# A line below the cursor, at the bottom of the screen too (index, up), and the cursor left where it was.
+_ROOM_BELOW = "\x1bD\x1b[A"
+_BELOW = "\x1b7\x1bE\x1b[2K{}\x1b8"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people say them.
+
+    >>> duration(59.7), duration(60), duration(90.2), duration(3725)
+    ('1:00 min', '1:00 min', '1:30 min', '62:05 min')
+    >>> duration(8.4)
+    '8 s'
+    """
+    whole = round(seconds)
+    return f"{whole} s" if whole < 60 else f"{whole // 60}:{whole % 60:02} min"  # noqa: PLR2004 - a minute
 
 
 class Reporter:
@@ -36,36 +54,53 @@ class Reporter:
         self._interval = interval
         self._terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
         self._open = False
+        self._beside = False
         self._last = float("-inf")
         self._lock = threading.Lock()
+
+    def beside(self) -> None:
+        """Take note that somebody else has just written, and may have left a line unfinished."""
+        with self._lock:
+            self._close()
+            self._beside = True
 
     def say(self, text: str) -> None:
         """Write a line that stays."""
         with self._lock:
-            self._write(f"{self._clear()}{text}\n")
-            self._open = False
+            self._close()
+            self._write(f"{self._fresh_line()}{text}\n")
 
     def status(self, text: str) -> None:
         """Replace the status line by ``text``; where there is no terminal, write it now and then."""
         with self._lock:
             if self._terminal:
                 width = os.get_terminal_size(self._stream.fileno()).columns
-                self._write(f"{self._clear()}{text[: max(width - 1, 20)]}")
-                self._open = True
+                self._show(text[: max(width - 1, 20)])
             elif time.monotonic() - self._last >= self._interval:
                 self._last = time.monotonic()
-                self._write(f"{text}\n")
+                self._write(f"{self._fresh_line()}{text}\n")
 
     def done(self) -> None:
         """Remove the status line."""
         with self._lock:
-            if self._open:
-                self._write(self._clear())
-                self._open = False
+            self._close()
             self._last = float("-inf")
 
-    def _clear(self) -> str:
-        return "\r\x1b[2K" if self._terminal else ""
+    def _show(self, text: str) -> None:
+        if self._beside:
+            self._write(("" if self._open else _ROOM_BELOW) + _BELOW.format(text))
+        else:
+            self._write(_CLEAR + text)
+        self._open = True
+
+    def _close(self) -> None:
+        if self._open:
+            self._show("")
+            self._open = False
+
+    def _fresh_line(self) -> str:
+        fresh, self._beside = "\n" if self._beside else "", False
+        return fresh
 
     def _write(self, text: str) -> None:
         try:
@@ -88,6 +123,7 @@ _reporter = Reporter(_own_stderr())
 say = _reporter.say
 status = _reporter.status
 done = _reporter.done
+beside = _reporter.beside
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from . import progress
 from .replay import Comparison
 from .report import Outcome, quantity
 from .rollup import Judged
@@ -45,6 +46,18 @@ def render(renderable: RenderableType, *, width: int, colour: bool) -> str:
     console.print(renderable)
     # Cells are padded to their column; nobody wants the blanks at the ends of lines in a log.
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+
+
+class Beside:
+    """Hooks of a pytest plugin: progress is not written into the lines that pytest leaves unfinished."""
+
+    def pytest_runtest_logstart(self) -> None:
+        """Pytest has named a file."""
+        progress.beside()
+
+    def pytest_runtest_logreport(self) -> None:
+        """Pytest has shown an outcome."""
+        progress.beside()
 
 
 class Block:

@@ -18,12 +18,14 @@ class Pending(Exception):  # noqa: N818 - not an error: the word for "not yet"
     """Raised by a probe: not yet, and this is what was seen instead.
 
     Args:
-        seen: in a few words, for the person who waits.
+        seen: for whoever waited in vain.
+        brief: for the person who waits, in a few words; ``seen`` unless given.
     """
 
-    def __init__(self, seen: str) -> None:
+    def __init__(self, seen: str, brief: str = "") -> None:
         super().__init__(seen)
         self.seen = seen
+        self.brief = brief or seen
 
 
 def until(
@@ -56,7 +58,7 @@ def until(
     42
     """
     started = time.monotonic()
-    shown = ""
+    shown: tuple[str, int] | None = None
 
     def look() -> T:
         if alive is not None:
@@ -68,9 +70,10 @@ def until(
 
     def tell(state: RetryCallState) -> None:
         nonlocal shown
-        if (seen := _seen(state)) != shown:
-            shown = seen
-            progress.status(f"waiting for {what} ({time.monotonic() - started:.0f} of {timeout:g} s): {seen}")
+        now = _brief(state), int(time.monotonic() - started)
+        if now != shown:
+            shown = now
+            progress.status(f"waiting for {what} ({now[1]} s): {now[0]}")
 
     def pause(_state: RetryCallState) -> float:
         return max(0.0, min(interval, started + timeout - time.monotonic()))
@@ -95,6 +98,6 @@ def until(
             progress.done()
 
 
-def _seen(state: RetryCallState) -> str:
+def _brief(state: RetryCallState) -> str:
     error = state.outcome.exception() if state.outcome is not None else None
-    return error.seen if isinstance(error, Pending) else str(error)
+    return error.brief if isinstance(error, Pending) else str(error)

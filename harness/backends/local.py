@@ -280,9 +280,7 @@ class LocalDeployment:
                 if seconds > part.service.start_timeout:
                     raise self._not_ready(part, seen[part.service.name])
             if seen:
-                raise Pending(
-                    f"{seconds:.0f} s: " + "; ".join(f"{name}: {text}" for name, text in seen.items())
-                )
+                raise Pending("; ".join(f"{name}: {text}" for name, text in seen.items()), ", ".join(seen))
             return True
 
         longest = max(part.service.start_timeout for part in parts)

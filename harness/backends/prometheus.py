@@ -123,7 +123,8 @@ def _all_up(client: httpx.Client, jobs: list[str]) -> bool:
     if missing:
         targets = ask(client, "/api/v1/targets", state="active")["activeTargets"]
         words = {one["labels"].get("job"): one["lastError"] or "not scraped yet" for one in targets}
-        raise Pending("; ".join(f"{job}: {words.get(job, 'no such target')}" for job in missing))
+        seen = "; ".join(f"{job}: {words.get(job, 'no such target')}" for job in missing)
+        raise Pending(seen, ", ".join(missing))
     return True
 
 
@@ -135,6 +136,7 @@ def _all_evaluated(client: httpx.Client) -> bool:
     bad = [rule for rule in rules if rule["health"] != "ok"]
     if bad:
         raise Pending(
-            "; ".join(f"{rule['name']}: {rule.get('lastError') or 'not evaluated yet'}" for rule in bad)
+            "; ".join(f"{rule['name']}: {rule.get('lastError') or 'not evaluated yet'}" for rule in bad),
+            f"{len(rules) - len(bad)} of {len(rules)}",
         )
     return True

@@ -69,13 +69,15 @@ class Live:
             while not self._end.wait(_INTERVAL):
                 begun = self._begun()
                 if begun is None:
-                    progress.status(f"{self._name}: setting up, {time.monotonic() - started:.0f} s")
+                    on = progress.duration(time.monotonic() - started)
+                    progress.status(f"{self._name}: setting up, {on}")
                     continue
                 if time.monotonic() - asked >= _FIGURES_INTERVAL:
                     asked = time.monotonic()
                     figures = self._figures(client)
                 left = max(0.0, self._seconds - begun)
-                progress.status(f"{self._name}: {begun:.0f} s, {left:.0f} s to go{figures}")
+                went, to_go = progress.duration(begun), progress.duration(left)
+                progress.status(f"{self._name}: {went}, {to_go} to go{figures}")
 
     def _figures(self, client: httpx.Client) -> str:
         every = f"k6_http_reqs_total{{{self._selector}}}"

@@ -101,3 +101,12 @@ def test_a_status_line_is_taken_away_only_if_there_was_one(monkeypatch, told):
     with pytest.raises(WaitTimeout):
         until("it", lambda: None, timeout=0.01, interval=0.001)
     assert (done, len(told)) == ([1], 1)
+
+
+def test_who_waits_is_told_in_brief_and_who_waited_in_vain_at_length(told):
+    def probe():
+        raise Pending("engine: connection refused; broker: no answer within 1 s", "engine, broker")
+
+    with pytest.raises(WaitTimeout, match="engine: connection refused; broker: no answer"):
+        until("the services", probe, timeout=0.01, interval=0.001)
+    assert told == ["waiting for the services (0 s): engine, broker"]
