@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from . import k6, progress
 from .evidence import Evidence, Json
@@ -90,6 +90,8 @@ class Trial:
     def part(self, start: float, end: float | None = None) -> Trial:
         """Return this trial, asked only about the seconds from ``start`` to ``end`` of the load.
 
+        What is asked about the whole load stays that, and so do the figures of :meth:`client`.
+
         Raises:
             UsageError: nothing is left.
         """
@@ -100,6 +102,13 @@ class Trial:
         )
         return part
 
+    @property
+    def entire(self) -> Trial:
+        """This trial, its settling time not left out."""
+        entire = copy.copy(self)
+        entire.window = Window(self.began, self.window.end)
+        return entire
+
     def over(self, query: str) -> Sample:
         """Return the series that ``query`` yields over the window."""
         return self._prometheus.over(self._filled(query), self.window)
@@ -107,6 +116,10 @@ class Trial:
     def final(self, query: str) -> Sample:
         """Return what ``query`` yields at the end of the window; ``$window`` in it is the window's length."""
         return self._prometheus.instant(self._filled(query), self.window.end)
+
+    def at(self, query: str, seconds: float) -> Sample:
+        """Return what ``query`` yields so many seconds into the load; before it, if negative."""
+        return self._prometheus.instant(self._filled(query), self.began + seconds)
 
     def afterwards(self, query: str) -> Sample:
         """Return what ``query`` yields after the whole load and one more scrape."""
@@ -119,6 +132,10 @@ class Trial:
     def total(self, counter: str, *, series: int | None = 1) -> Sample:
         """Return by how much a counter grew over the whole load, beginning included, from raw samples."""
         return self._prometheus.difference(counter, self.whole, series=series)
+
+    def growth(self, counter: str, *, series: int | None = 1) -> Sample:
+        """Return by how much a counter grew in the window, from raw samples."""
+        return self._prometheus.difference(counter, self.window, series=series)
 
     def rate(self, counter: str, *, per: float = 1.0, series: int | None = 1) -> Sample:
         """Return how fast a counter grew in the window, from raw samples."""
@@ -150,6 +167,16 @@ class Trial:
             return number(query, self.answered, self.whole.end, samples=max(1, self.load.requests))
         value = self.load.failed if what == "failed" else self.load.percentiles.get(what, math.nan) / 1000
         return number(query, value, self.window.end, samples=self.load.measured)
+
+    def pace(self, what: Literal["begun", "succeeded"] = "succeeded") -> Sample:
+        """Return how many requests a second began in the window, or of them succeeded: of k6's raw samples.
+
+        Seconds count whole, from the load's first request on.
+        """
+        first, last = (round(moment - self.began) for moment in (self.window.start, self.window.end))
+        counts = (self.load.begun if what == "begun" else self.load.succeeded)[first:last]
+        query = f"k6 raw samples of {self.load.name}: {what} in seconds {first} to {last}"
+        return number(query, sum(counts) / max(1, last - first), self.window.end, samples=sum(counts))
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ exit status 0 says little.  So a load is read back from its raw samples, and
 from __future__ import annotations
 
 from .load import Load
-from .runner import run_load
+from .runner import requests, run_load
+from .samples import Request
 
-__all__ = ["Load", "run_load"]
+__all__ = ["Load", "Request", "requests", "run_load"]

@@ -36,6 +36,10 @@ class Load:
         percentiles: exact figures of ``http_req_duration`` in the window, in ms, by k6's names:
             ``min avg med p(90) p(95) p(99) p(99.9) max``; empty if nothing was measured. Requests that
             never reached the server (refused at once, so 0 ms) are not among them.
+        begun: requests that began in each second of the load.
+        succeeded: those of them that succeeded in the end.
+        ids: how many requests carried an id (k6's metadata ``id``, which scripts may set).
+        repeated: how many of these an id that an earlier one had carried.
         exit_status: of k6; minus the signal's number if one ended it.
         trouble: every reason why nothing may be concluded from this load, most telling first.
     """
@@ -55,6 +59,10 @@ class Load:
     statuses: Mapping[str, int] = field(default_factory=dict)
     errors: Mapping[str, int] = field(default_factory=dict)
     percentiles: Mapping[str, float] = field(default_factory=dict)
+    begun: tuple[int, ...] = ()
+    succeeded: tuple[int, ...] = ()
+    ids: int = 0
+    repeated: int = 0
     exit_status: int | None = None
     trouble: tuple[str, ...] = ()
 
@@ -75,7 +83,8 @@ class Load:
             fields = dict(content)
             fields["window"] = Window(**fields["window"])
             fields["failed"] = math.nan if fields["failed"] is None else fields["failed"]
-            fields["trouble"] = tuple(fields["trouble"])
+            for several in ("trouble", "begun", "succeeded"):
+                fields[several] = tuple(fields[several])
             return cls(**fields)
         except (KeyError, TypeError, ValueError) as error:
             raise EvidenceError(

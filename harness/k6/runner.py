@@ -108,6 +108,7 @@ def run_load(  # noqa: PLR0913 - each is one independent question about a load
     raw = samples.read(files.raw, tags)
     window, short = _window(raw, started, settle)
     measured = raw.within(window)
+    ids, repeated = raw.ids
     load = Load(
         name=name,
         testid=testid,
@@ -125,6 +126,10 @@ def run_load(  # noqa: PLR0913 - each is one independent question about a load
         errors=dict(raw.errors.most_common()),
         # what was refused at once took no time, and would only flatter
         percentiles=samples.figures([one.duration for one in measured if one.status or one.duration > 0]),
+        begun=raw.by_second(),
+        succeeded=raw.by_second(succeeded=True),
+        ids=ids,
+        repeated=repeated,
         exit_status=status,
         trouble=(*trouble.find(raw, ending, planned, tags), *short),
     )
@@ -132,6 +137,22 @@ def run_load(  # noqa: PLR0913 - each is one independent question about a load
     if interrupt is not None:
         raise interrupt
     return load
+
+
+def requests(directory: Path, tags: Mapping[str, str]) -> list[samples.Request]:
+    """Return every request of a load that was run, from the raw samples that it left.
+
+    Args:
+        directory: what :func:`run_load` was given.
+        tags: of the requests that are the load itself.
+
+    Raises:
+        LoadError: there are no raw samples, or they are not whole.
+    """
+    raw = samples.read(_Files(directory, directory.name).raw, tags)
+    if raw.damage:
+        raise LoadError("a load's raw samples can't be used", found=raw.damage, where=str(directory))
+    return raw.requests
 
 
 @dataclass(frozen=True)

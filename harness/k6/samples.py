@@ -31,11 +31,23 @@ class Request(NamedTuple):
         ended: unix seconds of its end, to the millisecond as windows have it.
         duration: ms, from sending to the last byte of the answer; 0 if it never reached the server.
         status: HTTP status, 0 if it was not answered.
+        id: what the script set as the metadata ``id`` of the request; empty if nothing.
     """
 
     ended: float
     duration: float
     status: int
+    id: str = ""
+
+    @property
+    def begun(self) -> float:
+        """Unix seconds of its beginning."""
+        return self.ended - self.duration / 1000
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it was answered with a status below 400."""
+        return 0 < self.status < _CLIENT_ERROR
 
 
 @dataclass
@@ -68,13 +80,31 @@ class Raw:
         if not self.requests:
             return None
         return (
-            min(request.ended - request.duration / 1000 for request in self.requests),
+            min(request.begun for request in self.requests),
             max(request.ended for request in self.requests),
         )
 
     def within(self, window: Window) -> list[Request]:
         """Return the requests that ended in ``window``."""
         return [request for request in self.requests if window.start <= request.ended <= window.end]
+
+    def by_second(self, *, succeeded: bool = False) -> tuple[int, ...]:
+        """Return how many requests began in each second since the first began.
+
+        Args:
+            succeeded: count only those that succeeded in the end.
+        """
+        if not self.requests:
+            return ()
+        first = min(request.begun for request in self.requests)
+        counts = Counter(int(one.begun - first) for one in self.requests if one.succeeded or not succeeded)
+        return tuple(counts[second] for second in range(max(counts, default=-1) + 1))
+
+    @property
+    def ids(self) -> tuple[int, int]:
+        """How many requests carry an id, and how many of these one that an earlier request carried."""
+        ids = [request.id for request in self.requests if request.id]
+        return len(ids), len(ids) - len(set(ids))
 
     def failed(self, window: Window) -> float:
         """Return the share of requests in ``window`` that failed; NaN if there were none.
@@ -84,7 +114,7 @@ class Raw:
         """
         marks = [mark for at, mark in self.failures if window.start <= at <= window.end]
         if not self.failures:
-            marks = [float(not 0 < one.status < _CLIENT_ERROR) for one in self.within(window)]
+            marks = [float(not one.succeeded) for one in self.within(window)]
         return sum(marks) / len(marks) if marks else math.nan
 
 
@@ -134,7 +164,7 @@ def _read_request(row: Sequence[str], columns: _Columns, raw: Raw) -> None:
         return
     raw.names[row[columns.name]] += 1
     if columns.match(row):
-        raw.requests.append(Request(ended, number, int(row[columns.status] or 0)))
+        raw.requests.append(Request(ended, number, int(row[columns.status] or 0), columns.id(row)))
         if error := row[columns.error] or row[columns.error_code]:
             raw.errors[error] += 1
 
@@ -149,9 +179,15 @@ class _Columns:
         )
         self.group, self.name, self.status = (index[name] for name in ("group", "name", "status"))
         self.error, self.error_code = index["error"], index["error_code"]
-        self._extra = index["extra_tags"]
+        self._extra, self._metadata = index["extra_tags"], index["metadata"]
         self._known = [(index[tag], wanted) for tag, wanted in tags.items() if tag in index]
         self._others = {f"{tag}={wanted}" for tag, wanted in tags.items() if tag not in index}
+
+    def id(self, row: Sequence[str]) -> str:
+        for item in row[self._metadata].split("&"):
+            if item.startswith("id="):
+                return item[3:]
+        return ""
 
     def match(self, row: Sequence[str]) -> bool:
         if any(row[position] != wanted for position, wanted in self._known):

@@ -30,9 +30,10 @@ def row(  # noqa: PLR0917
     status: str = "200",
     error: str = "",
     extra: str = "",
+    metadata: str = "",
 ) -> str:
     begin = f"{metric},{at * 1e6:.0f},{value},,{error},,true,{group},POST,{name}"
-    return f"{begin},HTTP/1.1,s,,{status},,,{name},{extra},"
+    return f"{begin},HTTP/1.1,s,,{status},,,{name},{extra},{metadata}"
 
 
 def request(at: float, ms: float, **more: str) -> list[str]:
@@ -49,6 +50,22 @@ def written(at: Path, lines: list[str]) -> Path:
     path = at / "raw.csv.gz"
     path.write_bytes(gzip.compress("\n".join([HEADER, *lines, ""]).encode()))
     return path
+
+
+def test_ids_and_the_seconds_in_which_requests_began(tmp_path: Path) -> None:
+    lines = [
+        *request(100.2, 200.0, metadata="vu=1&id=r-0"),
+        *request(100.9, 10.0, metadata="id=r-1", status="503"),
+        *request(102.5, 1600.0, metadata="id=r-0"),  # began in the first second
+        *request(103.0, 10.0),
+        *request(103.1, 10.0, name="replenish", metadata="id=r-0"),
+    ]
+    raw = read(written(tmp_path, lines), {"name": "order"})
+    assert [one.id for one in raw.requests] == ["r-0", "r-1", "r-0", ""]
+    assert raw.ids == (3, 1)
+    assert raw.by_second() == (3, 0, 1)
+    assert raw.by_second(succeeded=True) == (2, 0, 1)
+    assert (Raw().by_second(), Raw().ids) == ((), (0, 0))
 
 
 def test_the_load_without_set_up_and_others(tmp_path: Path) -> None:
