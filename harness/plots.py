@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from .expect import AtLeast, Below, Budget, Within
 from .judge import Exhibit
-from .sample import Series
+from .sample import Series, Value
 from .units import Quantity, Unit, ratio
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ _PAGE = {
     _CONDITIONAL: "var(--conditional)",
     _SHADE: "var(--shade)",
 }
+_TIME = "seconds since the load began"
 _WIDTH, _HEIGHT = 5.4, 2.1  # inches
+_NUMBERED = re.compile(r"(\d+(?:\.\d+)?) (\S.*)")
 _LOG_FROM = 8.0  # a limit so many times above the values would press them flat on a linear axis
 
 
@@ -48,16 +50,26 @@ class _Chart:
     points: list[tuple[float, float]]
     limits: list[tuple[str, float, str]]
     warm_up: float
+    across: str = _TIME
+
+    @property
+    def of_time(self) -> bool:
+        """Whether it shows one thing over time, and not several that differ by a number."""
+        return self.across == _TIME
 
 
 def draw(name: str, exhibits: Sequence[Exhibit]) -> list[Plot]:
     """Draw every series among ``exhibits`` as small multiples that share their axis of values.
 
+    Single values whose labels are numbers of the same thing, such as ``"100 users"`` and ``"1000 users"``,
+    are drawn in one, against those numbers.
+
     Args:
         name: unique in the page; it keeps the ids of one drawing from meeting another's.
-        exhibits: what one criterion was judged by; those that are no series are left out.
+        exhibits: what one criterion was judged by; what can't be drawn is left out.
     """
     charts = [_chart(exhibit) for exhibit in exhibits if isinstance(exhibit.sample, Series)]
+    charts += _against(exhibits)
     values = [value for chart in charts for _, value in chart.points]
     marks = [value for chart in charts for _, value, _ in chart.limits]
     return [
@@ -79,6 +91,29 @@ def _chart(exhibit: Exhibit) -> _Chart:
         limits=[(str(limit).strip(), unit.of(limit.base), colour) for limit, colour in quantities],
         warm_up=begin - origin,
     )
+
+
+def _against(exhibits: Sequence[Exhibit]) -> Iterator[_Chart]:
+    """Values against the numbers that their labels begin with, if there are several of the same thing."""
+    found: dict[str, list[tuple[float, Exhibit]]] = {}
+    for exhibit in exhibits:
+        numbered = _NUMBERED.fullmatch(exhibit.label)
+        if numbered and isinstance(exhibit.sample, Value):
+            found.setdefault(numbered[2], []).append((float(numbered[1]), exhibit))
+    for across, members in found.items():
+        if len(members) > 1:
+            quantities = list(_limits(members[0][1].expectation))
+            unit = quantities[0][0].unit if quantities else Unit("", ratio.scale, "")
+            yield _Chart(
+                title=f"against {across}",
+                unit=unit.symbol,
+                points=sorted(
+                    (x, unit.of(one.sample.value)) for x, one in members if isinstance(one.sample, Value)
+                ),
+                limits=[(str(limit).strip(), unit.of(limit.base), colour) for limit, colour in quantities],
+                warm_up=0.0,
+                across=across,
+            )
 
 
 def _limits(expectation: object) -> Iterator[tuple[Quantity, str]]:
@@ -143,7 +178,9 @@ def _paint(axes: Axes, chart: _Chart) -> None:
             fontsize=7.5,
         )
     times, values = zip(*chart.points, strict=True)
-    axes.plot(times, values, color=_LINE, linewidth=1.6, marker="." if len(times) == 1 else "")
+    axes.plot(
+        times, values, color=_LINE, linewidth=1.6, marker="" if chart.of_time and len(times) > 1 else "o"
+    )
     for text, value, colour in chart.limits:
         axes.axhline(value, color=colour, linewidth=1.1, linestyle=(0, (4, 2)))
         axes.annotate(
@@ -154,8 +191,13 @@ def _paint(axes: Axes, chart: _Chart) -> None:
             color=colour,
             annotation_clip=False,
         )
-    axes.set_xlim(0, max(times[-1], chart.warm_up, 1))
-    axes.set_xlabel("seconds since the load began", color=_INK)
+    if chart.of_time:
+        axes.set_xlim(0, max(times[-1], chart.warm_up, 1))
+    elif times[0] > 0 and times[-1] > _LOG_FROM * times[0]:
+        axes.set_xscale("log")
+        axes.set_xticks(times, [f"{x:g}" for x in times])
+        axes.xaxis.set_minor_formatter("")
+    axes.set_xlabel(chart.across, color=_INK)
     axes.set_ylabel(chart.unit, color=_INK)
     axes.tick_params(which="both", colors=_INK, length=2.5)
     axes.grid(visible=True, axis="y", color=_INK, alpha=0.18, linewidth=0.6)

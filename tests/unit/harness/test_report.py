@@ -148,6 +148,16 @@ def test_a_unit_is_drawn_as_it_is_written():
     assert ">5 $x_2$<" in plot.svg
 
 
+def test_values_are_drawn_against_the_numbers_in_their_labels():
+    values = {"1000 users": 0.002, "100 users": 0.001, "10000 users": 0.004, "all": 0.001}
+    exhibits = [Exhibit(label, Value("q", v, at=0.0), Below(200 * ms), ()) for label, v in values.items()]
+    (plot,) = plots.draw("p", exhibits)
+    assert plot.title == "against users"
+    assert [word in plot.svg for word in ("users", "10000", "200 ms")] == [True] * 3
+    assert "seconds since" not in plot.svg
+    assert plots.draw("p", exhibits[:1]) == [], "one value makes no line"
+
+
 def test_only_series_are_drawn():
     exhibits = [
         Exhibit("", sample, Below(1 * ms), ()) for sample in (Value("q", 1.0, at=0), Empty("q", "no"))
