@@ -66,6 +66,13 @@ class Run:
         return str(self.evidence.run["backend"])
 
     @property
+    def cores(self) -> int:
+        """How many cores the machine that ran this has; with the local backend the system had no more."""
+        machine = self.evidence.run.get("machine")
+        cores = machine.get("cores") if isinstance(machine, Mapping) else None
+        return cores if isinstance(cores, int) else 1
+
+    @property
     def replaying(self) -> bool:
         """Whether stored evidence is judged again and nothing is run."""
         return self.evidence.replaying
