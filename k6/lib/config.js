@@ -10,6 +10,8 @@
 //   RUN_ID          beginning of every order id    a new one each run
 //   REPLENISH       1 | 0                          1: see orderGenerator.js
 //   SEED            1 | 0                          1: setup seeds the books; 0: seed-orderbooks.js already has
+//   SEED_PAUSE      seconds                        0: for how long setup waits once the books are seeded, so
+//                                                  that a scrape can show them before the first order
 //   A3_DEPTH, A3_LEVELS                            1000, 100: orders a symbol and price levels of this run of A3
 //   SEED_MODE, SEED_DEPTH, SEED_LEVELS             of seed-orderbooks.js only
 
@@ -38,6 +40,14 @@ export function positive(name, fallback) {
   const text = __ENV[name] || String(fallback);
   if (!/^[1-9][0-9]*$/.test(text)) {
     throw new Error(`${name}: expected a positive whole number; found '${text}'`);
+  }
+  return Number(text);
+}
+
+function seconds(name) {
+  const text = __ENV[name] || '0';
+  if (!/^[0-9]+([.][0-9]+)?$/.test(text)) {
+    throw new Error(`${name}: expected seconds, such as 6; found '${text}'`);
   }
   return Number(text);
 }
@@ -73,8 +83,13 @@ export function experiment(id) {
     profile,
     seeds,
     seeding: choice('SEED', ['1', '0']) === '1',
+    pause: seconds('SEED_PAUSE'),
     replenishing: choice('REPLENISH', ['1', '0']) === '1',
     hot: given.hot,
+    steady: given.steady && {
+      ...given.steady,
+      alone: (given.arrivals.rate * given.stages[0].length_s[profile]) / given.arrivals.per_s,
+    },
     arrivals: given.arrivals,
     stages: given.stages.map(({ to, length_s }) => ({ to, seconds: length_s[profile] })),
     to: destination(given.target, Object.keys(seeds)),

@@ -1,6 +1,6 @@
 // What every experiment does: check, seed, and then one order each iteration.
 
-import { check } from 'k6';
+import { check, sleep } from 'k6';
 import exec from 'k6/execution';
 import http from 'k6/http';
 import { Counter, Rate, Trend } from 'k6/metrics';
@@ -35,14 +35,17 @@ export function prepare(plan) {
   requireHealth(plan.to);
   const seeded = plan.seeding ? seedBooks(plan.to, plan.seeds, runId) : 0;
   console.log(`${plan.id} (${plan.profile}): run ${runId}, ${seeded} orders seeded`);
+  sleep(plan.pause);
   return { runId };
 }
 
 // One iteration: one order, and before an aggressive one what it will take.
 export function placeOrder(plan, { runId }) {
   const n = exec.scenario.iterationInTest;
-  const symbol = symbolOf(n, plan.to, plan.hot);
+  const symbol = symbolOf(n, plan);
   const { order, replenishment } = orderPair(runId, n, symbol);
+  // In k6's raw samples, and in them alone: as a tag each order would be a time series of its own.
+  exec.vu.metrics.metadata.id = order.orderId;
   if (replenishment && plan.replenishing) {
     replenishFailed.add(!replenish(plan.to, SHARD_OF[symbol], replenishment));
   }

@@ -15,6 +15,8 @@
 // seeded there, whatever overtakes what; every aggressive order is filled whole at 15000, and none ever rests.
 // The book's depth, too, stays what the experiment says it is. REPLENISH=0 switches this off.
 
+import { SHARDS } from './config.js';
+
 export const BASE_PRICE = 15000; // cents
 export const SPREAD = 200;
 const PRICES = 100; // ticks of 1 that a limit may lie above or below its base
@@ -31,15 +33,34 @@ export function quantity() {
 }
 
 // The symbol of the n-th order: dealt in turn, so that shares are exact over any stretch of a run.
-export function symbolOf(n, { symbols }, hot) {
-  if (!hot) {
-    return symbols[n % symbols.length];
+export function symbolOf(n, { to, hot, steady }) {
+  if (hot) {
+    return besides(n, hot);
   }
+  return steady ? whileAnotherRises(n, steady) : to.symbols[n % to.symbols.length];
+}
+
+// So many of so many for the hot symbol, and the rest for those of the other shards: the hot symbol's own shard then
+// gets exactly the hot share.
+function besides(n, hot) {
   if (n % hot.of < hot.orders) {
     return hot.symbol;
   }
-  const others = symbols.filter((symbol) => symbol !== hot.symbol);
-  return others[Math.floor(n / hot.of) % others.length];
+  const others = Object.values(SHARDS).filter((symbols) => !symbols.includes(hot.symbol));
+  return dealt(Math.floor(n / hot.of), others.flat());
+}
+
+// At first all for the steady shard, then one of so many, and the rest for the other: as the rate rises so many
+// times over, the steady shard's own does not change.
+function whileAnotherRises(n, { shard, rising, one_of: of, alone }) {
+  if (n < alone) {
+    return dealt(n, SHARDS[shard]);
+  }
+  return n % of === 0 ? dealt(n / of, SHARDS[shard]) : dealt(n, SHARDS[rising]);
+}
+
+function dealt(n, symbols) {
+  return symbols[n % symbols.length];
 }
 
 function limitOrder(orderId, symbol, side, price, lots) {

@@ -18,10 +18,10 @@ SCRIPTS = sorted(K6.glob("*.js"))
 CONTRACT: dict[str, tuple[str, str, float, int, int, dict[str, tuple[int, int]]]] = {
     "A1": ("test-asr1-a1-warmup.js", "shard", 500 / 60, 120, 10, {"a": (500, 50)}),
     "A2": ("test-asr1-a2-normal-load.js", "shard", 17, 300, 45, {"a": (500, 50)}),
-    "A3": ("test-asr1-a3-depth-variation.js", "shard", 17, 180, 25, {"a": (1000, 100)}),
-    "A4": ("test-asr1-a4-kafka-degradation.js", "shard", 17, 180, 60, {"a": (500, 50)}),
-    "B1": ("test-asr2-b1-baseline.js", "shard", 17, 180, 40, {"a": (500, 50)}),
-    "B2": ("test-asr2-b2-peak-sustained.js", "gateway", 84, 300, 80, dict.fromkeys("abc", (500, 50))),
+    "A3": ("test-asr1-a3-depth-variation.js", "shard", 17, 180, 22, {"a": (1000, 100)}),
+    "A4": ("test-asr1-a4-kafka-degradation.js", "shard", 17, 180, 45, {"a": (500, 50)}),
+    "B1": ("test-asr2-b1-baseline.js", "shard", 17, 180, 35, {"a": (500, 50)}),
+    "B2": ("test-asr2-b2-peak-sustained.js", "gateway", 84, 300, 70, dict.fromkeys("abc", (500, 50))),
     "B3": ("test-asr2-b3-ramp.js", "gateway", 17, 600, 90, dict.fromkeys("abc", (500, 50))),
     "B4": (
         "test-asr2-b4-hot-symbol.js",
@@ -35,7 +35,7 @@ CONTRACT: dict[str, tuple[str, str, float, int, int, dict[str, tuple[int, int]]]
 
 
 def test_the_experiments_are_the_contracts() -> None:
-    assert set(EXPERIMENTS) == {*CONTRACT, "smoke"}
+    assert set(EXPERIMENTS) == {*CONTRACT, "smoke", "isolation"}
 
 
 @pytest.mark.parametrize("name", CONTRACT)
@@ -55,8 +55,14 @@ def test_the_depths_of_a3() -> None:
 
 
 def test_the_brokers_pause_in_a4() -> None:
-    pause = EXPERIMENTS["A4"]["pause"]
-    assert pause == {"start_s": {"full": 60, "quick": 20}, "length_s": {"full": 120, "quick": 20}}
+    outage = EXPERIMENTS["A4"]["outage"]
+    assert outage == {"start_s": {"full": 60, "quick": 20}, "length_s": {"full": 120, "quick": 15}}
+
+
+def test_in_the_isolation_load_the_steady_shards_rate_does_not_change() -> None:
+    given = EXPERIMENTS["isolation"]
+    peak = max(stage["to"] for stage in given["stages"])
+    assert peak / given["steady"]["one_of"] == given["arrivals"]["rate"] == 84 / 3
 
 
 def test_the_ramp_has_the_same_shape_in_both_profiles() -> None:
