@@ -51,8 +51,13 @@ def pytest(session: nox.Session, *words: str) -> None:
 
 
 def experiments(session: nox.Session, marker: str) -> None:
-    """Run the experiments that carry ``marker`` and judge them."""
-    pytest(session, "experiments", "-m", marker)
+    """Run the experiments that carry ``marker`` and judge them; ``-m`` after ``--`` narrows that down."""
+    words = list(session.posargs)
+    if "-m" in words[:-1]:
+        at = words.index("-m")
+        marker = f"({marker}) and ({words[at + 1]})"
+        del words[at : at + 2]
+    session.run(python(session), "-m", "pytest", "experiments", "-m", marker, *words, external=True)
 
 
 @nox.session
