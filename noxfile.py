@@ -47,7 +47,12 @@ def python(session: nox.Session) -> str:
 
 def pytest(session: nox.Session, *words: str) -> None:
     """Run pytest in the locked environment; words after ``--`` come last and so win."""
-    session.run(python(session), "-m", "pytest", *words, *session.posargs, external=True)
+    run_pytest(session, *words, *session.posargs)
+
+
+def run_pytest(session: nox.Session, *words: str) -> None:
+    """Run pytest; after Ctrl-C it gets the time that it takes to end what runs and write its verdict."""
+    session.run(python(session), "-m", "pytest", *words, external=True, interrupt_timeout=None)
 
 
 def experiments(session: nox.Session, marker: str) -> None:
@@ -112,7 +117,7 @@ def judge(session: nox.Session) -> None:
     if not session.posargs:
         session.error("which run? nox -s judge -- runs/<run-id>")
     run, *words = session.posargs
-    session.run(python(session), "-m", "pytest", "experiments", "--judge", run, *words, external=True)
+    run_pytest(session, "experiments", "--judge", run, *words)
 
 
 def tools_ready(session: nox.Session) -> None:

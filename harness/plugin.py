@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from . import backends, junit, progress, replay, terminal
+from . import backends, interrupt, junit, replay, terminal
 from .errors import HarnessError, UsageError, named
 from .judge import Judge, without_value
 from .report import QUICK_NOTE, block, quantity
@@ -219,12 +219,12 @@ class Criteria(terminal.Beside):
         errors = session.testsfailed
         if not errors or self._config.option.continue_on_collection_errors:
             self._begin(errors)
-        with progress.told_to_stop():
-            return (yield)
+        return (yield)
 
     def _begin(self, errors: int) -> None:
         if _RUN not in self._config.stash:  # a stored run needs no backend
             _usage(backends.backend, _backend_name(self._config))
+        self._config.add_cleanup(interrupt.heed())
         run: Run = _usage(_open, self._config)
         self.session = _usage(Session, run, self._criteria, root=self._config.rootpath)
         if errors:
@@ -236,9 +236,8 @@ class Criteria(terminal.Beside):
         elif not getattr(self._config.option, "xmlpath", None):  # no such option without the plugin
             self._write_junit(run.directory / "junit.xml")
         if writer := self._config.pluginmanager.getplugin("terminalreporter"):
-            doing = "judging again" if run.replaying else "run"
-            note = f" ({QUICK_NOTE})" if run.quick else ""
-            writer.write_line(f"{doing} {run.directory}: backend {run.backend}, profile {run.profile}{note}")
+            how = f"backend {run.backend}, profile {run.profile}" + f" ({QUICK_NOTE})" * run.quick
+            writer.write_line(f"{'judging again' if run.replaying else 'run'} {run.directory}: {how}")
 
     def _narrowed(self) -> bool:
         """Whether people asked for some of the tests only."""
@@ -331,6 +330,7 @@ class Criteria(terminal.Beside):
         self, session: pytest.Session, exitstatus: int | pytest.ExitCode
     ) -> Generator[None]:
         """Write everything down once the last fixture is gone, also when that went wrong."""
+        interrupt.ending()
         try:
             return (yield)
         finally:

@@ -6,20 +6,15 @@ write to the process's own standard error as it was when this module was first
 imported, so a test runner that captures output does not hide them.  Whoever
 else writes there and leaves lines unfinished calls :func:`beside` each time,
 and nothing is written into them.
-
-:func:`told_to_stop` is the other direction: who ends the work is heard.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
-import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TextIO
 
 _PLAIN_INTERVAL = 10.0
@@ -56,7 +51,7 @@ class Reporter:
         self._open = False
         self._beside = False
         self._last = float("-inf")
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may say something in the midst of saying something
 
     def beside(self) -> None:
         """Take note that somebody else has just written, and may have left a line unfinished."""
@@ -124,17 +119,3 @@ say = _reporter.say
 status = _reporter.status
 done = _reporter.done
 beside = _reporter.beside
-
-
-@contextmanager
-def told_to_stop() -> Iterator[None]:
-    """Take SIGTERM for Ctrl-C, so that a cancelled CI job ends in order and still writes what was learnt."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        done()
