@@ -17,18 +17,18 @@ SCRIPTS = sorted(K6.glob("*.js"))
 # id: script, target, orders per second, seconds (full), seconds (quick), depth and levels by shard
 CONTRACT: dict[str, tuple[str, str, float, int, int, dict[str, tuple[int, int]]]] = {
     "A1": ("test-asr1-a1-warmup.js", "shard", 500 / 60, 120, 10, {"a": (500, 50)}),
-    "A2": ("test-asr1-a2-normal-load.js", "shard", 17, 300, 45, {"a": (500, 50)}),
-    "A3": ("test-asr1-a3-depth-variation.js", "shard", 17, 180, 22, {"a": (1000, 100)}),
-    "A4": ("test-asr1-a4-kafka-degradation.js", "shard", 17, 180, 45, {"a": (500, 50)}),
-    "B1": ("test-asr2-b1-baseline.js", "shard", 17, 180, 35, {"a": (500, 50)}),
-    "B2": ("test-asr2-b2-peak-sustained.js", "gateway", 84, 300, 70, dict.fromkeys("abc", (500, 50))),
-    "B3": ("test-asr2-b3-ramp.js", "gateway", 17, 600, 90, dict.fromkeys("abc", (500, 50))),
+    "A2": ("test-asr1-a2-normal-load.js", "shard", 17, 300, 40, {"a": (500, 50)}),
+    "A3": ("test-asr1-a3-depth-variation.js", "shard", 17, 180, 18, {"a": (1000, 100)}),
+    "A4": ("test-asr1-a4-kafka-degradation.js", "shard", 17, 180, 38, {"a": (500, 50)}),
+    "B1": ("test-asr2-b1-baseline.js", "shard", 17, 180, 30, {"a": (500, 50)}),
+    "B2": ("test-asr2-b2-peak-sustained.js", "gateway", 84, 300, 60, dict.fromkeys("abc", (500, 50))),
+    "B3": ("test-asr2-b3-ramp.js", "gateway", 17, 600, 75, dict.fromkeys("abc", (500, 50))),
     "B4": (
         "test-asr2-b4-hot-symbol.js",
         "gateway",
         84,
         300,
-        45,
+        35,
         {"a": (2000, 100), "b": (500, 50), "c": (500, 50)},
     ),
 }
@@ -56,7 +56,7 @@ def test_the_depths_of_a3() -> None:
 
 def test_the_brokers_pause_in_a4() -> None:
     outage = EXPERIMENTS["A4"]["outage"]
-    assert outage == {"start_s": {"full": 60, "quick": 20}, "length_s": {"full": 120, "quick": 15}}
+    assert outage == {"start_s": {"full": 60, "quick": 15}, "length_s": {"full": 120, "quick": 15}}
 
 
 def test_in_the_isolation_load_the_steady_shards_rate_does_not_change() -> None:
@@ -69,7 +69,7 @@ def test_the_ramp_has_the_same_shape_in_both_profiles() -> None:
     stages = EXPERIMENTS["B3"]["stages"]
     assert [stage["to"] for stage in stages] == [17, 42, 84, 84]
     assert [stage["length_s"]["full"] for stage in stages] == [120, 120, 120, 240]
-    assert {stage["length_s"]["full"] / stage["length_s"]["quick"] for stage in stages} == {600 / 90}
+    assert {stage["length_s"]["full"] / stage["length_s"]["quick"] for stage in stages} == {600 / 75}
 
 
 def test_four_of_five_orders_are_for_the_hot_symbol() -> None:
