@@ -6,12 +6,19 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness import chaos
 from harness.run import Run
 from harness.system import Backend
 from harness.trial import Stage, Trial
 
+from .exchange import SYMBOLS
+from .latency import match_p99
 from .loads import Workload
+from .outage import Outage, perform
+from .workload import throughput
 
+DEPTHS = (100, 1000, 10000)
+FAULTS = {"pause": chaos.pause, "kill": chaos.kill}
 ORDER = ("smoke", "A1", "A2", "A3", "A4", "B1", "B2", "B3", "B4")
 
 
@@ -41,8 +48,8 @@ def stage(run: Run, backend: Backend) -> Iterator[Stage]:
         yield stage
 
 
-def _trial(stage: Stage, experiment: str) -> Trial:
-    workload = Workload.of(experiment, stage.run.profile)
+def _trial(stage: Stage, experiment: str, variant: str = "") -> Trial:
+    workload = Workload.of(experiment, stage.run.profile, variant)
     return stage.trial(workload.plan(stage.run.run_id), workload.suspicions)
 
 
@@ -58,13 +65,65 @@ def a2(stage: Stage, a1: Trial) -> Trial:  # noqa: ARG001 - A2 runs on the syste
     return _trial(stage, "A2")
 
 
+def _deep(stage: Stage, depth: int) -> Trial:
+    trial = _trial(stage, "A3", str(depth))
+    match_p99(trial, "a")  # asked now and on record: the next depth's system takes this Prometheus away
+    return trial
+
+
+@pytest.fixture(scope="session", params=DEPTHS)
+def a3(stage: Stage, request: pytest.FixtureRequest) -> Trial:
+    """A3: normal load at one depth, on a book that was fresh."""
+    return _deep(stage, request.param)
+
+
+@pytest.fixture(scope="session")
+def a3_all(stage: Stage) -> dict[int, Trial]:
+    """A3 at each depth."""
+    return {depth: _deep(stage, depth) for depth in DEPTHS}
+
+
+@pytest.fixture(scope="session", params=FAULTS)
+def a4(stage: Stage, request: pytest.FixtureRequest) -> Outage:
+    """A4: normal load while the broker is gone."""
+    return perform(stage, request.param, FAULTS[request.param])
+
+
 @pytest.fixture(scope="session")
 def b1(stage: Stage) -> Trial:
     """B1: the baseline, one shard."""
-    return _trial(stage, "B1")
+    trial = _trial(stage, "B1")
+    throughput(trial, "a")  # asked now and on record: B3 is compared with it when its Prometheus is gone
+    return trial
 
 
 @pytest.fixture(scope="session")
 def b2(stage: Stage) -> Trial:
     """B2: sustained peak over three shards."""
     return _trial(stage, "B2")
+
+
+@pytest.fixture(scope="session")
+def isolation(stage: Stage) -> Trial:
+    """B2's share on shard a all through, and a rising load on shard b."""
+    return _trial(stage, "isolation")
+
+
+@pytest.fixture(scope="session")
+def b3(stage: Stage) -> Trial:
+    """B3: the ramp."""
+    return _trial(stage, "B3")
+
+
+@pytest.fixture(scope="session")
+def b3_stages(stage: Stage, b3: Trial) -> list[Trial]:
+    """Each stage of the ramp."""
+    stages = Workload.of("B3", stage.run.profile).stages(b3)
+    throughput(stages[-1], *SYMBOLS)  # as B1's
+    return stages
+
+
+@pytest.fixture(scope="session")
+def b4(stage: Stage) -> Trial:
+    """B4: sustained peak, most of it for one symbol."""
+    return _trial(stage, "B4")

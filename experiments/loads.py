@@ -1,32 +1,27 @@
-"""The loads of the experiments: what k6/lib/profiles.json says of each, and what has to be true of all.
-
-A load is what it claims only if the orders that k6 had accepted are the orders that the engines counted,
-and if the book it runs against stays as deep as it was seeded. Else every verdict on it is INCONCLUSIVE.
-"""
+"""The loads of the experiments: what k6/lib/profiles.json says of each, and how the harness runs it."""
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from harness.sample import NoValue, Sample, Series
 from harness.system import Deployment, System
 from harness.trial import Plan, Trial
 
-from .exchange import GATEWAY, MULTI, ROOT, SINGLE, SYMBOLS, shard_service
+from . import workload
+from .exchange import GATEWAY, MULTI, ROOT, SINGLE, shard_service
 
 PROFILES: Any = json.loads((ROOT / "k6" / "lib" / "profiles.json").read_text())
-SETTLE = {"full": 30.0, "quick": 10.0}  # seconds at the beginning of a load that are not judged
+SETTLE = {"full": 30.0, "quick": 5.0}  # seconds at the beginning of a load that are not judged
+SEED_PAUSE = 6.0  # seconds between the last seed and the first order: longer than from one scrape to the next
 
-# What 60 % aggressive orders make: each executes against 1.99 resting orders on average
-# (k6/lib/orderGenerator.js derives it), which is 1.19 matches for every order offered.
-MATCHES_PER_ORDER = 0.6 * 1.99
-
-# The book's depth has a band: it loses what is taken and gains what is replenished, in lots exactly,
-# in orders up to chance. Below it the load starves; above it somebody else is seeding.
-SHALLOWEST, DEEPEST = 0.7, 1.3
+# What was seeded on a system that is up. A load finds its books as the one before left them, as deep as it
+# was seeded; where it asks for the same, seeding again would make them twice as deep as it claims.
+_seeded: WeakKeyDictionary[Deployment, dict[str, tuple[int, int]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +29,35 @@ class Workload:
     """One experiment's load, of one profile.
 
     Attributes:
-        id: of the experiment, such as ``"A2"``.
+        id: unique in a run, such as ``"A2"`` or ``"A3-100"``.
+        experiment: whose numbers it has.
         rates: offered orders/s at the beginning and at the end of each stage.
         lengths: seconds of each stage.
-        seeds: shard to orders seeded a symbol.
+        seeds: shard to orders and price levels seeded a symbol.
+        fresh: whether it needs books that nothing has touched, and proves that it had them.
+        env: further variables for the script.
     """
 
     id: str
+    experiment: str
     profile: str
     script: str
     target: str
     rates: tuple[tuple[float, float], ...]
     lengths: tuple[float, ...]
-    seeds: dict[str, int]
+    seeds: dict[str, tuple[int, int]]
+    fresh: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, experiment: str, profile: str) -> Workload:
-        """Return the load of ``experiment`` as k6 will run it."""
+    def of(cls, experiment: str, profile: str, variant: str = "") -> Workload:
+        """Return the load of ``experiment`` as k6 will run it.
+
+        Args:
+            experiment: such as ``"A2"``.
+            profile: ``"full"`` or ``"quick"``.
+            variant: which of several runs of it, such as ``"kill"``; of A3, the depth.
+        """
         given = PROFILES["experiments"][experiment]
         per_second = given["arrivals"]["rate"] / given["arrivals"]["per_s"]
         rates, rate = [], per_second
@@ -58,14 +65,23 @@ class Workload:
             reached = stage.get("to", rate)
             rates.append((rate, reached))
             rate = reached
+        seeds = {shard: (int(seed["depth"]), int(seed["levels"])) for shard, seed in given["seeds"].items()}
+        env = {}
+        if "depths" in given:
+            levels = {str(one["depth"]): int(one["levels"]) for one in given["depths"]}[variant]
+            seeds = {"a": (int(variant), levels)}
+            env = {"A3_DEPTH": variant, "A3_LEVELS": str(levels), "SEED_PAUSE": f"{SEED_PAUSE:g}"}
         return cls(
-            id=experiment,
+            id=f"{experiment}-{variant}" if variant else experiment,
+            experiment=experiment,
             profile=profile,
             script=given["script"],
             target=given["target"],
             rates=tuple(rates),
             lengths=tuple(float(stage["length_s"][profile]) for stage in given["stages"]),
-            seeds={shard: int(seed["depth"]) for shard, seed in given["seeds"].items()},
+            seeds=seeds,
+            fresh="depths" in given,
+            env=env,
         )
 
     @property
@@ -74,19 +90,28 @@ class Workload:
         return sum(self.lengths)
 
     @property
+    def orders(self) -> tuple[float, ...]:
+        """How many orders each stage offers: the area under its rate."""
+        return tuple((a + b) / 2 * t for (a, b), t in zip(self.rates, self.lengths, strict=True))
+
+    @property
     def iterations(self) -> int:
-        """How many orders it offers: the area under its rate."""
-        return int(sum((a + b) / 2 * t for (a, b), t in zip(self.rates, self.lengths, strict=True)))
+        """How many orders it offers."""
+        return int(sum(self.orders))
 
     @property
     def system(self) -> System:
         """What it runs on: one shard alone, or three behind the gateway."""
         return SINGLE if self.target == "shard" else MULTI
 
-    @property
-    def shards(self) -> tuple[str, ...]:
-        """The shards that get orders."""
-        return tuple(self.seeds)
+    def order_ids(self, run_id: str) -> str:
+        """Return how the id of every order of it begins."""
+        return f"{run_id}-{self.id}-"
+
+    def stages(self, trial: Trial) -> list[Trial]:
+        """Return the trial of this load, asked about each stage alone."""
+        ends = list(itertools.accumulate(self.lengths))
+        return [trial.part(start, end) for start, end in itertools.pairwise([0.0, *ends]) if end > start]
 
     def plan(self, run_id: str) -> Plan:
         """Return what the harness needs to run it."""
@@ -97,7 +122,14 @@ class Workload:
                 if self.target == "shard"
                 else {"GATEWAY_URL": deployment.endpoint(GATEWAY).url}
             )
-            return {**where, "PROFILE": self.profile, "RUN_ID": f"{run_id}-{self.id}"}
+            there = _seeded.get(deployment) == self.seeds
+            _seeded[deployment] = self.seeds
+            told = {
+                "PROFILE": self.profile,
+                "RUN_ID": self.order_ids(run_id)[:-1],
+                "SEED": str(int(not there)),
+            }
+            return {**where, **told, **self.env}
 
         return Plan(
             name=self.id,
@@ -108,47 +140,15 @@ class Workload:
             settle=min(SETTLE[self.profile], self.seconds / 2),
             env=env,
             tags={"name": "order"},
+            fresh=self.fresh,
         )
 
     def suspicions(self, trial: Trial) -> Iterable[str]:
-        """Say in what the load was not what it claims."""
-        accepted, received = accepted_orders(trial), 0.0
-        for shard in self.shards:
-            got = trial.total(f'me_orders_received_total{{shard="{shard}"}}', series=2)
-            if isinstance(got, NoValue):
-                yield f"orders that shard {shard} received are not known: {got.reason}"
-                return
-            received += _number(got)
-        if received != accepted:
-            yield f"k6 had {accepted} orders accepted, and the engines counted {received:g}"
-        for shard in self.shards:
-            seeded = self.seeds[shard] * len(SYMBOLS[shard])
-            yield from _depth(trial, shard, seeded)
-
-
-def accepted_orders(trial: Trial) -> int:
-    """How many orders of the whole load were accepted."""
-    return trial.load.statuses.get("200", 0)
-
-
-def _depth(trial: Trial, shard: str, seeded: int) -> Iterable[str]:
-    depth = trial.over(f'me_orderbook_depth{{shard="{shard}",side="ask"}}')
-    if not isinstance(depth, Series):
-        why = depth.reason if isinstance(depth, NoValue) else "one number for a whole window"
-        yield f"the depth of shard {shard}'s book is not known: {why}"
-        return
-    least, most = min(p.value for p in depth), max(p.value for p in depth)
-    first = depth.points[0].value
-    if least < SHALLOWEST * max(seeded, first):
-        yield (
-            f"shard {shard}'s book ran dry: {least:g} resting SELLs at the least, "
-            f"of {seeded} seeded and {first:g} when the window began"
-        )
-    if most > DEEPEST * first:
-        yield f"shard {shard}'s book grew from {first:g} to {most:g} resting SELLs: somebody else seeds it"
-
-
-def _number(sample: Sample) -> float:
-    if isinstance(sample, NoValue | Series):
-        raise TypeError(f"not one number: {sample}")
-    return sample.value
+        """Say in what the load was not what it claims, and by how much."""
+        yield from workload.offered(trial, self.orders, self.lengths)
+        yield from workload.unique(trial)
+        yield from workload.received(trial, tuple(self.seeds))
+        if self.fresh:
+            yield from workload.seeded(trial, self.seeds)
+        yield from workload.deep(trial, self.seeds)
+        yield from workload.steady(trial, tuple(self.seeds))

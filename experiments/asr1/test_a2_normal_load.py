@@ -5,7 +5,7 @@ ASR 1: matching takes < 200 ms at p99 under 1,000 matches/min on one shard.
 
 import pytest
 
-from experiments.loads import MATCHES_PER_ORDER
+from experiments.workload import MATCHES_PER_ORDER
 from harness.expect import AtLeast, Below, Budget
 from harness.judge import Judge
 from harness.trial import Trial

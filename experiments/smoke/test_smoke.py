@@ -8,8 +8,9 @@ import pytest
 
 from experiments.broker import PARTITIONS, read_back
 from experiments.exchange import BROKER, MULTI, SYMBOLS, recording_rules
-from experiments.loads import Workload, accepted_orders
+from experiments.loads import Workload
 from experiments.smoke import joints as by_hand
+from experiments.workload import accepted_orders
 from harness.expect import AtLeast, Below, Within
 from harness.judge import Judge
 from harness.promql import Prometheus

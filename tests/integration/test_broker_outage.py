@@ -1,0 +1,127 @@
+"""A4 for real, in short: an outage that happens, and two that don't and must not pass for one."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from experiments import loads, outage
+from experiments.outage import Outage, aftermath, perform
+from harness import chaos
+from harness.backends.local import LocalBackend
+from harness.chaos import Fault
+from harness.expect import Below
+from harness.judge import Judge
+from harness.run import Run, Watched
+from harness.system import Deployment
+from harness.trial import Stage
+from harness.units import ms
+from harness.verdict import Verdict
+
+SECONDS, START, LASTING = 26, 6, 16
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One shard and its broker, and A4's script with lengths that a test can wait for."""
+    root = tmp_path_factory.mktemp("a4")
+    shutil.copytree(loads.ROOT / "k6", root / "k6")
+    profiles: Any = copy.deepcopy(loads.PROFILES)
+    given = profiles["experiments"]["A4"]
+    given["stages"][0]["length_s"]["quick"] = SECONDS
+    given["outage"] = {"start_s": {"quick": START}, "length_s": {"quick": LASTING}}
+    (root / "k6" / "lib" / "profiles.json").write_text(json.dumps(profiles))
+    run = Run(Watched.create(root / "runs", profile="quick", backend="local", argv=["test"]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loads, "ROOT", root)
+        patch.setattr(loads, "PROFILES", profiles)
+        patch.setattr(outage, "PROFILES", profiles)
+        patch.setitem(loads.SETTLE, "quick", 4.0)
+        with Stage(run, LocalBackend()) as stage:
+            yield stage
+
+
+def nothing(_service: str) -> None:
+    """Take nobody away, and bring nobody back."""
+
+
+def a_pause_of_nothing(deployment: Deployment, service: str) -> Fault:
+    return Fault(deployment, service, what="pause", inflict=nothing, undo=nothing)
+
+
+def a_pause_that_lies(deployment: Deployment, service: str) -> Fault:
+    return Fault(deployment, service, what="pause", inflict=nothing, undo=nothing, bites=lambda: True)
+
+
+def verdict(found: Outage) -> Verdict:
+    """What comes of a criterion that its numbers meet with ease."""
+    return Judge()(
+        found.during.over('me:match_duration_p99:30s{shard="a"}'), Below(9999 * ms), load=found
+    ).verdict
+
+
+@pytest.mark.parametrize(("name", "breaking"), [("pause", chaos.pause), ("kill", chaos.kill)])
+def test_an_outage_costs_no_event(stage: Stage, name: str, breaking: outage.Breaking) -> None:
+    found = perform(stage, name, breaking)
+    assert found.trouble == ()
+    assert found.during.window.seconds == pytest.approx(LASTING, abs=8)
+    assert verdict(found) is Verdict.PASS
+    left = aftermath(stage, found)
+    assert left["drained"] is not None
+    assert (left["missing"], left["accepted"]) == (0, found.trial.load.requests)
+    assert left["orders"] == found.trial.load.requests
+    assert left["matches"] == getattr(found.trial.total('me_matches_total{shard="a"}'), "value", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "breaking", "words"),
+    [
+        ("nothing", a_pause_of_nothing, "did not bite"),
+        ("lie", a_pause_that_lies, "the shard did not miss the broker"),
+    ],
+)
+def test_an_outage_that_was_none_is_inconclusive(
+    stage: Stage, name: str, breaking: outage.Breaking, words: str
+) -> None:
+    found = perform(stage, name, breaking)
+    assert words in " ".join(found.trouble)
+    assert verdict(found) is Verdict.INCONCLUSIVE
+
+
+def test_an_event_that_never_arrives_is_missing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shard says that it has nothing left, and the topics lack what it says it sent."""
+    found = perform(stage, "lost", chaos.pause)
+
+    def lossy(bootstrap: str, prefix: str) -> dict[str, Any]:
+        there = read(bootstrap, prefix)
+        return {**there, "placed": {name for name in there["placed"] if not name.endswith("-7")}}
+
+    read = outage.read_orders
+    monkeypatch.setattr(outage, "read_orders", lossy)
+    left = aftermath(stage, found)
+    assert left["missing"] == 1
+    assert left["examples"] == [name for name in left["examples"] if name.endswith("-lost-7")]
+
+
+def test_the_broker_comes_back_whatever_breaks(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Fault] = []
+
+    def kept(deployment: Deployment, service: str) -> Fault:
+        made.append(chaos.pause(deployment, service))
+        return made[-1]
+
+    def broken(*_words: object, actions: Any, **_more: object) -> None:
+        actions[0][1]()
+        assert made[0].on
+        raise RuntimeError("the load broke")
+
+    monkeypatch.setattr("harness.k6.run_load", broken)
+    with pytest.raises(RuntimeError, match="the load broke"):
+        perform(stage, "broken", kept)
+    assert not made[0].on
+    assert "answered" in made[0].to_json()

@@ -1,0 +1,83 @@
+"""When a change of a p99 may be called one."""
+
+import doctest
+import re
+
+import pytest
+
+from experiments import latency
+from experiments.latency import Span, judge_change, resolution
+from harness.judge import Judge
+from harness.sample import Empty, Value
+from harness.units import percent
+from harness.verdict import Verdict
+from harness.window import Window
+
+
+class Part:
+    """A part of a load whose latency has these values (ms) below, at and above the p99."""
+
+    def __init__(self, orders, low, p99, high):
+        self.orders, self.values = orders, (low, p99, high)
+        self.window = Window(1000.0, 1008.0)
+
+    def growth(self, query):
+        return Value(query, self.orders, at=0.0)
+
+    def final(self, query):
+        assert query.endswith("[12s])))"), "of 8 s, one scrape might be all there is"
+        quantile = float(re.search(r"quantile\((0\.\d+)", query)[1])
+        index = 1 + (quantile > 0.99) - (quantile < 0.99)
+        return Value(query, self.values[index] / 1000, at=0.0)
+
+
+def judged(before, during, **more):
+    judge = Judge()
+    judge_change(judge, Part(*before), Part(*during), "a", at_most=10 * percent, **more)
+    return max(judge.findings, key=lambda finding: finding.verdict)
+
+
+CALM = (5000, 0.98, 1.0, 1.02)
+
+
+@pytest.mark.parametrize(
+    ("before", "during", "verdict"),
+    [
+        (CALM, (5000, 0.78, 0.8, 0.82), Verdict.PASS),
+        (CALM, (5000, 1.98, 2.0, 2.02), Verdict.FAIL),
+        (CALM, (5000, 1.06, 1.08, 1.1), Verdict.INCONCLUSIVE),  # within the limit, by less than can be told
+        (CALM, (5000, 1.13, 1.15, 1.17), Verdict.INCONCLUSIVE),  # beyond it, by as little
+        ((510, 2.0, 3.9, 8.0), (2040, 1.0, 1.1, 1.4), Verdict.PASS),  # whatever it was, it fell
+        ((510, 1.0, 1.1, 9.0), (2040, 3.0, 3.9, 5.0), Verdict.INCONCLUSIVE),  # it may have been as slow
+        ((170, 0.98, 1.0, 1.02), (5000, 0.7, 0.8, 0.9), Verdict.INCONCLUSIVE),
+        ((170, 0.98, 1.0, 1.02), (5000, 2.0, 3.0, 4.0), Verdict.INCONCLUSIVE),  # chance fails nothing
+        ((170, 0.98, 1.0, 1.02), (170, 200.0, 5000.0, 5000.0), Verdict.FAIL),  # 200 ms is 200 ms
+        (CALM, (5000, 150.0, 210.0, 260.0), Verdict.FAIL),
+    ],
+)
+def test_a_change(before, during, verdict):
+    assert judged(before, during).verdict is verdict
+
+
+def test_a_change_that_says_nothing_of_the_system():
+    assert judged(CALM, (5000, 1.98, 2, 2.02), otherwise=Verdict.INCONCLUSIVE).verdict is Verdict.INCONCLUSIVE
+
+
+def test_too_few_orders_are_named():
+    found = judged((170, 1, 1, 1), CALM)
+    assert found.reason.startswith("before: 170 orders are too few to tell 10 %")
+
+
+def test_an_unknown_number_of_orders_is_inconclusive(monkeypatch):
+    monkeypatch.setattr(Part, "growth", lambda _, query: Empty(query, "no series"))
+    assert judged(CALM, CALM).verdict is Verdict.INCONCLUSIVE
+
+
+def test_the_sides_that_matter_are_those_towards_each_other():
+    before, during = Span(1.0, 4.0, 4.1), Span(0.5, 1.0, 1.1)
+    assert resolution(before, during, 1.1) > 3.3
+    assert resolution(before, Span(8.9, 9.0, 20.0), 1.1) < 1.0
+
+
+def test_the_examples_hold():
+    assert doctest.testmod(latency) == (0, 2)

@@ -1,0 +1,63 @@
+"""When an outage was none."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from experiments.outage import Outage
+from harness.errors import Inconclusive
+from harness.sample import Empty, Value
+
+FAULT = {"fault": "pause", "injected": 1060.0, "bit": 1062.0, "healed": 1180.0, "answered": 1181.0}
+
+
+class Load:
+    """A load that began at 1000; what it was asked for is kept."""
+
+    name = "A4-pause"
+    began = 1000.0
+    trouble = ()
+    load = SimpleNamespace(requests=3060)
+
+    def __init__(self, errors=7.0):
+        self.errors = errors
+        self.asked = []
+
+    def part(self, start, end):
+        self.asked.append((start, end))
+        return self
+
+    def growth(self, counter):
+        assert counter == "me_event_publish_errors_total"
+        return Empty(counter, "no series") if self.errors is None else Value(counter, self.errors, at=0.0)
+
+
+def test_an_outage_that_was_seen():
+    load = Load()
+    outage = Outage(load, FAULT)
+    assert outage.trouble == ()
+    assert load.asked == [(60, 180)]
+    assert outage.before is load
+    assert load.asked[-1] == (0, 60)
+
+
+@pytest.mark.parametrize("fault", [{}, {"fault": "pause", "injected": 1060.0}, {**FAULT, "healed": None}])
+def test_no_fault_that_bit(fault):
+    fault = {key: value for key, value in fault.items() if value is not None}
+    assert Outage(Load(), fault).trouble == ("the broker was never gone: no fault bit",)
+
+
+def test_an_outage_that_the_shard_did_not_notice():
+    assert "did not miss the broker" in Outage(Load(errors=0.0), FAULT).trouble[0]
+    assert "no series" in Outage(Load(errors=None), FAULT).trouble[0]
+
+
+def test_the_loads_own_trouble_stays():
+    load = Load()
+    load.trouble = ("437 iterations were dropped",)
+    assert Outage(load, FAULT).trouble == ("437 iterations were dropped",)
+
+
+def test_nothing_can_be_asked_of_an_outage_that_never_was():
+    with pytest.raises(Inconclusive, match="never gone"):
+        _ = Outage(Load(), {}).before
