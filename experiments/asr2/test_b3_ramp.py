@@ -13,7 +13,7 @@ from harness.judge import Judge
 from harness.trial import Trial
 from harness.units import ms, per_second, percent
 
-pytestmark = [pytest.mark.asr2, pytest.mark.b3]
+pytestmark = [pytest.mark.asr2, pytest.mark.b3, pytest.mark.preview]
 
 STAGES = [
     pytest.param("17", (0, 17.0), id="17"),

@@ -21,7 +21,7 @@ CONTRACT: dict[str, tuple[str, str, float, int, int, dict[str, tuple[int, int]]]
     "A3": ("test-asr1-a3-depth-variation.js", "shard", 17, 180, 18, {"a": (1000, 100)}),
     "A4": ("test-asr1-a4-kafka-degradation.js", "shard", 17, 180, 38, {"a": (500, 50)}),
     "B1": ("test-asr2-b1-baseline.js", "shard", 17, 180, 30, {"a": (500, 50)}),
-    "B2": ("test-asr2-b2-peak-sustained.js", "gateway", 84, 300, 60, dict.fromkeys("abc", (500, 50))),
+    "B2": ("test-asr2-b2-peak-sustained.js", "gateway", 84, 300, 66, dict.fromkeys("abc", (500, 50))),
     "B3": ("test-asr2-b3-ramp.js", "gateway", 17, 600, 75, dict.fromkeys("abc", (500, 50))),
     "B4": (
         "test-asr2-b4-hot-symbol.js",
