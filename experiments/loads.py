@@ -16,7 +16,7 @@ from . import workload
 from .exchange import GATEWAY, MULTI, ROOT, SINGLE, shard_service
 
 PROFILES: Any = json.loads((ROOT / "k6" / "lib" / "profiles.json").read_text())
-SETTLE = {"full": 30.0, "quick": 5.0}  # seconds at the beginning of a load that are not judged
+SETTLE = {"full": 30.0, "quick": 10.0}  # seconds at the beginning of a load that are not judged
 SEED_PAUSE = 6.0  # seconds between the last seed and the first order: longer than from one scrape to the next
 
 # What was seeded on a system that is up. A load finds its books as the one before left them, as deep as it

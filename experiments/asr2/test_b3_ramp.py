@@ -7,9 +7,11 @@ import pytest
 
 from experiments.exchange import SYMBOLS
 from experiments.latency import match_p99
+from experiments.loads import Workload
 from experiments.workload import throughput
 from harness.expect import Below, Scaling, Within
 from harness.judge import Judge
+from harness.run import Run
 from harness.trial import Trial
 from harness.units import ms, per_second, percent
 
@@ -26,11 +28,12 @@ STAGES = [
 @pytest.mark.parametrize(("at", "offered"), STAGES)
 @pytest.mark.criterion("B3.rate-{at}", experiment="B3", asr="ASR 2")
 def test_a_stage_gets_what_is_offered(
-    b3_stages: list[Trial], judge: Judge, at: str, offered: tuple[int, float]
+    b3: Trial, judge: Judge, run: Run, at: str, offered: tuple[int, float]
 ) -> None:
     """Orders are accepted at the rate of the stage, on average, within 2 %."""
     number, rate = offered
-    judge({f"{at}/s": b3_stages[number].pace()}, Within(rate * per_second, 0.02 * rate * per_second))
+    stage = Workload.of("B3", run.profile).stages(b3.entire)[number]
+    judge({f"{at}/s": stage.pace()}, Within(rate * per_second, 0.02 * rate * per_second))
 
 
 @pytest.mark.parametrize(("at", "offered"), STAGES)
