@@ -19,14 +19,15 @@ const PROFILES = JSON.parse(open(import.meta.resolve('./profiles.json')));
 
 export const SHARDS = PROFILES.shards;
 
-// Longer than the gateway's 5 s, so that its own answer to a shard that hangs is seen and counted.
-export const REQUEST_TIMEOUT = '10s';
+// For the gateway longer than its own 5 s, so that its answer to a shard that hangs is seen and counted.
+const REQUEST_SECONDS = { shard: 5, gateway: 10 };
 
-// An order takes up to two requests. With 2 seconds' worth of virtual users a healthy system never drops an
-// iteration, nor does one that takes 1 s a request. With as many seconds' worth as two requests can take at the
-// most, one that hangs altogether still gets what was offered: it fails, rather than being spared.
-const READY_SECONDS = 2;
-const MOST_SECONDS = { shard: 21, gateway: 12 }; // the gateway itself gives up after 5 s
+// Seconds' worth of virtual users: an order takes up to two requests. k6 drops an iteration for each virtual user
+// that is not ready when it is needed, so that a shard has as many ready as two requests can take that are never
+// answered: one that hangs gets what was offered, and fails, rather than being spared. Behind the gateway there
+// would have to be a thousand; two seconds' worth are enough for a system that takes 1 s a request.
+const READY_SECONDS = { shard: 11, gateway: 2 };
+const MOST_SECONDS = { shard: 11, gateway: 12 };
 
 export function choice(name, allowed) {
   const value = __ENV[name] || allowed[0];
@@ -67,6 +68,7 @@ export function destination(target, shards) {
   return {
     orders: `${url}/orders`,
     health: `${url}/health`,
+    timeout: `${REQUEST_SECONDS[target]}s`,
     shards,
     symbols: shards.flatMap((shard) => SHARDS[shard]),
     seed: (shard) => (target === 'shard' ? `${url}/seed` : `${url}/seed/${shard}`),
@@ -112,7 +114,7 @@ function scenario({ target, arrivals, stages }) {
   const peak = Math.max(arrivals.rate, ...stages.map(({ to }) => to || 0)) / arrivals.per_s;
   const common = {
     timeUnit: `${arrivals.per_s}s`,
-    preAllocatedVUs: Math.ceil(peak * READY_SECONDS),
+    preAllocatedVUs: Math.ceil(peak * READY_SECONDS[target]),
     maxVUs: Math.ceil(peak * MOST_SECONDS[target]),
   };
   if (stages.length === 1) {

@@ -4,7 +4,7 @@ import { check, sleep } from 'k6';
 import exec from 'k6/execution';
 import http from 'k6/http';
 import { Counter, Rate, Trend } from 'k6/metrics';
-import { REQUEST_TIMEOUT, SHARDS } from './config.js';
+import { SHARDS } from './config.js';
 import { orderPair, symbolOf } from './orderGenerator.js';
 import { replenish, requireHealth, runIdentity, seedBooks } from './seedHelper.js';
 
@@ -54,7 +54,7 @@ export function placeOrder(plan, { runId }) {
   const answer = http.post(plan.to.orders, JSON.stringify(order), {
     headers: { 'Content-Type': 'application/json' },
     tags: { name: 'order' },
-    timeout: REQUEST_TIMEOUT,
+    timeout: plan.to.timeout,
   });
   const ok = isAcceptance(answer);
   check(answer, {

@@ -1,7 +1,7 @@
 // Rests orders in the books, past matching: before a load, and to replenish during it.
 
 import http from 'k6/http';
-import { REQUEST_TIMEOUT, SHARDS } from './config.js';
+import { SHARDS } from './config.js';
 import { seedOrder } from './orderGenerator.js';
 
 const BATCH = 500; // orders a request: each takes an engine a few milliseconds, so none is an outlier by itself
@@ -9,7 +9,7 @@ const BATCH = 500; // orders a request: each takes an engine a few milliseconds,
 function post(to, shard, orders, name) {
   const body = JSON.stringify({ orders });
   const headers = { 'Content-Type': 'application/json' };
-  return http.post(to.seed(shard), body, { headers, tags: { name }, timeout: REQUEST_TIMEOUT });
+  return http.post(to.seed(shard), body, { headers, tags: { name }, timeout: to.timeout });
 }
 
 // How many orders an answer says were seeded; null if it says nothing of the kind.
@@ -29,7 +29,7 @@ export function runIdentity() {
 }
 
 export function requireHealth(to) {
-  const answer = http.get(to.health, { tags: { name: 'health' }, timeout: REQUEST_TIMEOUT });
+  const answer = http.get(to.health, { tags: { name: 'health' }, timeout: to.timeout });
   if (answer.status !== 200) {
     const found = answer.status === 0 ? answer.error : `status ${answer.status}`;
     throw new Error(`nothing healthy at ${to.health}: expected status 200, found ${found}`);

@@ -19,24 +19,28 @@ class Load:
     trouble = ()
     load = SimpleNamespace(requests=3060)
 
-    def __init__(self, errors=7.0):
-        self.errors = errors
+    def __init__(self, errors=7.0, sent=0.0):
+        self.errors, self.sent = errors, sent
         self.asked = []
 
     def part(self, start, end):
         self.asked.append((start, end))
         return self
 
-    def growth(self, counter):
-        assert counter == "me_event_publish_errors_total"
-        return Empty(counter, "no series") if self.errors is None else Value(counter, self.errors, at=0.0)
+    def growth(self, counter, *, series=1):
+        grown = {
+            ("me_event_publish_errors_total", 1): self.errors,
+            ("me_events_published_total", 2): self.sent,
+        }
+        number = grown[counter, series]
+        return Empty(counter, "no series") if number is None else Value(counter, number, at=0.0)
 
 
 def test_an_outage_that_was_seen():
     load = Load()
     outage = Outage(load, FAULT)
     assert outage.trouble == ()
-    assert load.asked == [(60, 180)]
+    assert load.asked == [(60, 180), (65, 180)]
     assert outage.before is load
     assert load.asked[-1] == (0, 60)
 
@@ -48,8 +52,15 @@ def test_no_fault_that_bit(fault):
 
 
 def test_an_outage_that_the_shard_did_not_notice():
-    assert "did not miss the broker" in Outage(Load(errors=0.0), FAULT).trouble[0]
-    assert "no series" in Outage(Load(errors=None), FAULT).trouble[0]
+    (said,) = Outage(Load(errors=0.0, sent=900.0), FAULT).trouble
+    assert said == "the shard did not miss the broker: no publish errors, and 900 events sent"
+    for unknown in ({"errors": None}, {"sent": None}):
+        assert "no series" in Outage(Load(**unknown), FAULT).trouble[0]
+
+
+def test_a_shard_that_hangs_counts_no_errors_but_its_events_stand_still():
+    assert Outage(Load(errors=0.0, sent=0.0), FAULT).trouble == ()
+    assert Outage(Load(errors=3.0, sent=40.0), FAULT).trouble == (), "errors are proof enough"
 
 
 def test_the_loads_own_trouble_stays():
