@@ -17,7 +17,7 @@ from .. import progress
 _INTERVAL = 1.0
 _FIGURES_INTERVAL = 2.0
 _TIMEOUT = 1.5
-_RANGE = "15s"
+_LEAST, _MOST = 5.0, 15.0  # seconds that figures are about; of less k6 may have handed over one sample only
 
 
 class Live:
@@ -72,22 +72,23 @@ class Live:
                     on = progress.duration(time.monotonic() - started)
                     progress.status(f"{self._name}: setting up, {on}")
                     continue
-                if time.monotonic() - asked >= _FIGURES_INTERVAL:
+                if time.monotonic() - asked >= _FIGURES_INTERVAL and begun >= _LEAST:
                     asked = time.monotonic()
-                    figures = self._figures(client)
+                    # no more than the load's own time: it would be averaged with the silence before
+                    figures = self._figures(client, f"{min(begun, _MOST):.0f}s")
                 left = max(0.0, self._seconds - begun)
                 went, to_go = progress.duration(begun), progress.duration(left)
                 progress.status(f"{self._name}: {went}, {to_go} to go{figures}")
 
-    def _figures(self, client: httpx.Client) -> str:
+    def _figures(self, client: httpx.Client, range_: str) -> str:
         every = f"k6_http_reqs_total{{{self._selector}}}"
         bad = f'k6_http_reqs_total{{{self._selector},expected_response="false"}}'
         spent = f"k6_http_req_duration_seconds{{{self._selector}}}"
-        rate = _value(client, f"sum(rate({every}[{_RANGE}]))")
+        rate = _value(client, f"sum(rate({every}[{range_}]))")
         if rate is None:
             return ""
-        p99 = _value(client, f"histogram_quantile(0.99, sum(rate({spent}[{_RANGE}])))")
-        errors = _value(client, f"sum(rate({bad}[{_RANGE}])) / sum(rate({every}[{_RANGE}]))")
+        p99 = _value(client, f"histogram_quantile(0.99, sum(rate({spent}[{range_}])))")
+        errors = _value(client, f"sum(rate({bad}[{range_}])) / sum(rate({every}[{range_}]))")
         shown = "" if p99 is None else f", p99 {p99 * 1000:.1f} ms"
         return f" | {rate:.1f} requests/s{shown}, errors {errors or 0:.1%}"
 

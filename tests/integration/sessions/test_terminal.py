@@ -57,7 +57,7 @@ def long(a2):
 
 def test_a_terminal_shows_what_runs_and_ctrl_c_ends_it(little, terminal):
     running = little.start(profile=long, terminal=terminal.theirs)
-    running.until("figures of the load", lambda: re.search(FIGURES, terminal.text))
+    running.until("figures of the load", lambda: len(re.findall(FIGURES, terminal.text)) >= 4)
     os.write(terminal.ours, b"\x03")
     ended = running.end()
     assert ended.status == 2, terminal.text
@@ -67,6 +67,8 @@ def test_a_terminal_shows_what_runs_and_ctrl_c_ends_it(little, terminal):
     assert re.search(r"waiting for Prometheus to scrape every target \(\d+ s\): me-shard-a\x1b", shown)
     assert "verdicts" in shown
     assert "interrupted" in shown
+    # 17/s are offered, from the first figure on
+    assert all(12 <= float(rate) <= 22 for rate in re.findall(r"\| (\S+) requests/s", shown))
     statuses = re.findall(r"\x1bE\x1b\[2K([^\x1b]*)\x1b8", shown)
     assert max(map(len, statuses)) < COLUMNS
     assert "Traceback" not in shown
