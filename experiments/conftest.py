@@ -26,7 +26,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make ``-m asr1`` and ``-m a2`` known words."""
     for marker in ("smoke", "asr1", "asr2", *(name.lower() for name in ORDER[1:])):
         config.addinivalue_line("markers", f"{marker}: select the experiment or requirement of that name")
-    config.addinivalue_line("markers", "preview: not yet run at full length, and no part of an ASR's session")
 
 
 @pytest.hookimpl(trylast=True)

@@ -12,7 +12,7 @@ from harness.judge import Judge
 from harness.trial import Trial
 from harness.units import ms, percent
 
-pytestmark = [pytest.mark.asr1, pytest.mark.a3, pytest.mark.preview]
+pytestmark = [pytest.mark.asr1, pytest.mark.a3]
 
 
 @pytest.mark.criterion("A3.match-p99-{a3}", experiment="A3", asr="ASR 1")

@@ -14,7 +14,7 @@ from harness.sample import Value, number
 from harness.trial import Stage
 from harness.units import count, ms, percent
 
-pytestmark = [pytest.mark.asr1, pytest.mark.a4, pytest.mark.preview]
+pytestmark = [pytest.mark.asr1, pytest.mark.a4]
 
 
 @pytest.mark.criterion("A4.change-{a4}", experiment="A4", asr="ASR 1")

@@ -55,7 +55,6 @@ def test_memory_does_not_grow(b2: Trial, judge: Judge) -> None:
     judge(b2.each(memory, "shard", SHARDS), NotGrowing())
 
 
-@pytest.mark.preview
 @pytest.mark.criterion("B2.isolation", experiment="B2", asr="ASR 2", fail_counts_as=Verdict.CONDITIONAL)
 def test_a_shard_does_not_notice_another(isolation: Trial, judge: Judge, run: Run) -> None:
     """p99 of shard a at a steady 28 orders/s is within 5 % when shard b goes from 0 to 56 orders/s.

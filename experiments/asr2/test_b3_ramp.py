@@ -15,7 +15,7 @@ from harness.run import Run
 from harness.trial import Trial
 from harness.units import ms, per_second, percent
 
-pytestmark = [pytest.mark.asr2, pytest.mark.b3, pytest.mark.preview]
+pytestmark = [pytest.mark.asr2, pytest.mark.b3]
 
 STAGES = [
     pytest.param("17", (0, 17.0), id="17"),

@@ -11,7 +11,7 @@ from harness.judge import Judge
 from harness.trial import Trial
 from harness.units import ms, percent
 
-pytestmark = [pytest.mark.asr2, pytest.mark.b4, pytest.mark.preview]
+pytestmark = [pytest.mark.asr2, pytest.mark.b4]
 
 HOT, *OTHERS = SYMBOLS
 
