@@ -118,9 +118,9 @@ class Workload:
 
         def env(deployment: Deployment) -> dict[str, str]:
             where = (
-                {"ME_SHARD_A_URL": deployment.endpoint(shard_service("a")).url}
+                {"ME_SHARD_A_URL": deployment.inside(shard_service("a")).url}
                 if self.target == "shard"
-                else {"GATEWAY_URL": deployment.endpoint(GATEWAY).url}
+                else {"GATEWAY_URL": deployment.inside(GATEWAY).url}
             )
             there = _seeded.get(deployment) == self.seeds
             _seeded[deployment] = self.seeds

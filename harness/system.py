@@ -26,14 +26,20 @@ class Capability(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where one port of one service answers, as seen from the harness.
+    """Where one port of one service answers.
 
-    >>> Endpoint("127.0.0.1", 8080).url
-    'http://127.0.0.1:8080'
+    Attributes:
+        host: name or address.
+        port: number.
+        path: what stands before every path of it, such as ``"/proxy"``, where something routes by that.
+
+    >>> Endpoint("127.0.0.1", 8080).url, Endpoint("127.0.0.1", 8001, "/proxy").url
+    ('http://127.0.0.1:8080', 'http://127.0.0.1:8001/proxy')
     """
 
     host: str
     port: int
+    path: str = ""
 
     @property
     def address(self) -> str:
@@ -42,8 +48,8 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """``http://host:port``, without a slash at the end."""
-        return f"http://{self.address}"
+        """``http://host:port`` and the path, without a slash at the end."""
+        return f"http://{self.address}{self.path}"
 
 
 class Place(Protocol):
@@ -83,6 +89,70 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A container image that is built from a source tree before it is deployed.
+
+    Attributes:
+        name: with its tag, as manifests name it.
+        context: the directory that its build sees.
+        dockerfile: its recipe, relative to ``context``.
+        sources: files and directories that it is made of, relative to ``context``; their digest is a label of
+            the image, by which one that is not of this tree is known and never judged.
+    """
+
+    name: str
+    context: Path
+    dockerfile: Path
+    sources: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A Helm release beside the system.
+
+    Attributes:
+        release: its name.
+        namespace: where it goes.
+        chart: name in its repository.
+        repository: URL of that; the variable ``<CHART>_CHART`` names a local chart instead.
+        version: pinned.
+        values: files, the later win.
+        needed: whether nothing can be measured without it.
+    """
+
+    release: str
+    namespace: str
+    chart: str
+    repository: str
+    version: str
+    values: tuple[Path, ...] = ()
+    needed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Kubernetes:
+    """How a system runs on Kubernetes.
+
+    Each service is a Kubernetes Service of the same name, and a Deployment or StatefulSet of that name.
+
+    Attributes:
+        overlay: the kustomize directory for a cluster of our own.
+        namespace: where its services are.
+        images: what is built for it.
+        charts: what is installed beside it; one of them is Prometheus.
+        prometheus: ``namespace/service:port`` of the Prometheus that scrapes it.
+        load_image: the image that runs k6.
+    """
+
+    overlay: Path
+    namespace: str
+    images: tuple[Image, ...]
+    charts: tuple[Chart, ...]
+    prometheus: str
+    load_image: str
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One part of a system.
 
@@ -114,11 +184,13 @@ class System:
         name: short, in file names and messages.
         services: in no particular order; they are started together.
         recording_rules: the rules file that Prometheus loads; ``None`` for none.
+        kubernetes: recipe for Kubernetes; ``None`` if it can't run there.
     """
 
     name: str
     services: tuple[Service, ...]
     recording_rules: Path | None = None
+    kubernetes: Kubernetes | None = None
 
     def service(self, name: str) -> Service:
         """Return the service ``name``; raise ``KeyError`` that lists those there are."""
@@ -140,7 +212,10 @@ class Deployment(Protocol):
         """Base URL of the Prometheus that scrapes this system and takes remote write."""
 
     def endpoint(self, service: str, port: str = "http") -> Endpoint:
-        """Where a port of a service answers."""
+        """Where a port of a service answers, as seen from the harness."""
+
+    def inside(self, service: str, port: str = "http") -> Endpoint:
+        """Where a port of a service answers, as seen from where k6 runs."""
 
     def check(self) -> None:
         """Raise :class:`~harness.errors.ServiceDied`, with its last lines, if a service died by itself."""

@@ -124,6 +124,10 @@ class ExternalDeployment:
             )
         return self._known[service].at(port)
 
+    def inside(self, service: str, port: str = "http") -> Endpoint:
+        """Where a port of a service answers, as seen from k6: it runs where the harness does."""
+        return self.endpoint(service, port)
+
     def check(self) -> None:
         """Raise :class:`ServiceDied` if nothing listens where a service was; looks every few seconds."""
         if time.monotonic() - self._looked < _LOOK:

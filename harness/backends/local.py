@@ -139,6 +139,10 @@ class LocalDeployment:
             )
         return Endpoint("127.0.0.1", part.ports[port])
 
+    def inside(self, service: str, port: str = "http") -> Endpoint:
+        """Where a port of a service answers, as seen from k6: it runs on this machine, too."""
+        return self.endpoint(service, port)
+
     def check(self) -> None:
         """Raise :class:`ServiceDied`, with the last lines it logged, if a service died by itself."""
         for part in self._parts.values():

@@ -54,7 +54,7 @@ def answers(service: Service, endpoint: Callable[[str], Endpoint], timeout: floa
 def _http(endpoint: Endpoint, path: str, timeout: float) -> None:
     connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=timeout)
     try:
-        connection.request("GET", path, headers={"Connection": "close"})
+        connection.request("GET", endpoint.path + path, headers={"Connection": "close"})
         response = connection.getresponse()
         body = response.read(_SHOWN).decode("utf-8", "replace").strip()
     finally:

@@ -15,7 +15,7 @@ ALL = [(name, variant) for name in PROFILES["experiments"] for variant in VARIAN
 class Deployment:
     """A system that is up."""
 
-    def endpoint(self, service):
+    def inside(self, service):
         return Endpoint(service, 1)
 
 
