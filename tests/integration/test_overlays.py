@@ -112,9 +112,25 @@ def test_k3d_never_pulls_our_images(render, overlay):
     }
 
 
+def test_on_k3d_a_shard_and_the_broker_are_wished_back_to_a_node_of_their_own(render):
+    wishes = [
+        wish["preference"]["matchExpressions"]
+        for each in render("multi")
+        if each["kind"] in ("Deployment", "StatefulSet") and each["metadata"]["name"] != "edge-gateway"
+        for wish in each["spec"]["template"]["spec"]["affinity"]["nodeAffinity"][
+            "preferredDuringSchedulingIgnoredDuringExecution"
+        ]
+    ]
+    nodes = {expression["values"][0] for (expression,) in wishes}
+    prefix = "k3d-matching-engine-exp-"
+    assert nodes == {f"{prefix}{node}" for node in ("server-0", "agent-0", "agent-1", "agent-2")}
+
+
 def without_what_may_differ(documents: list[Json]) -> list[Json]:
-    """Return all but registry and pull policy, Service type, volumes, resources and addresses."""
+    """Return all but registry and pull policy, Service type, volumes, resources, addresses and nodes' names."""
     for document in documents:
+        if document["kind"] in ("Deployment", "StatefulSet"):
+            document["spec"]["template"]["spec"].pop("affinity", None)
         if document["kind"] == "Service":
             document["metadata"].pop("annotations", None)
             document["spec"].pop("type", None)
