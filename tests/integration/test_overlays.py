@@ -127,7 +127,7 @@ def test_on_k3d_a_shard_and_the_broker_are_wished_back_to_a_node_of_their_own(re
 
 
 def without_what_may_differ(documents: list[Json]) -> list[Json]:
-    """Return all but registry and pull policy, Service type, volumes, resources, addresses and nodes' names."""
+    """Return all but registry, pull policy, Service type, volumes, resources, addresses and nodes' names."""
     for document in documents:
         if document["kind"] in ("Deployment", "StatefulSet"):
             document["spec"]["template"]["spec"].pop("affinity", None)
