@@ -3,6 +3,7 @@
 What kustomize makes of them is in tests/integration/test_overlays.py; what a cluster says, in tests/cluster.
 """
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,9 @@ def test_the_broker_runs_as_the_contract_says():
     assert {"--smp=1", "--memory=1G", "--overprovisioned"} <= set(arguments)
     (advertised,) = [one for one in arguments if one.startswith("--advertise-kafka-addr=")]
     assert advertised.endswith("internal://redpanda.$(NAMESPACE).svc:9092,external://127.0.0.1:19092")
+    settings = [after for flag, after in itertools.pairwise(arguments) if flag == "--set"]
+    assert "--unsafe-bypass-fsync=false" in arguments  # what is acknowledged must survive a kill
+    assert settings == ["redpanda.write_caching_default=false", "redpanda.auto_create_topics_enabled=false"]
     service = document("base/redpanda.yaml", "Service")
     assert service["spec"]["clusterIP"] == "None"
     assert service["metadata"]["name"] == WORKLOADS["redpanda"]["spec"]["serviceName"] == "redpanda"
