@@ -189,6 +189,11 @@ def test_every_panel_can_be_read():
                 assert f"{{{{{by[1]}}}}}" in target["legendFormat"], f"{title}: series of one name"
 
 
+def test_a_panel_shows_something_where_nothing_goes_through_the_gateway():
+    for title in PANELS:
+        assert not all("gw_" in expr for expr in expressions(title).values()), title
+
+
 def test_no_grafana_is_wired_in():
     """The data source is chosen by the reader; ids are Grafana's own affair."""
     assert "id" not in MODEL
