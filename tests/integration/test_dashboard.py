@@ -155,16 +155,21 @@ def test_what_it_shows_is_what_was_measured(seen: Seen) -> None:
     assert orders / 3 < last("Orders per second", "{{shard}}") * len(SYMBOLS) < orders * 3
 
 
-def test_kustomize_makes_the_config_map_that_grafanas_sidecar_looks_for() -> None:
+@pytest.mark.parametrize("overlay", ["single", "multi", "eks", "oke"])
+def test_every_overlay_brings_the_config_map_that_grafanas_sidecar_looks_for(overlay: str) -> None:
     kubectl = shutil.which("kubectl")
     if kubectl is None:
         pytest.skip("no kubectl: what it makes of grafana/kustomization.yaml can't be seen")
-    made = subprocess.run([kubectl, "kustomize", FILE.parent], check=True, capture_output=True, text=True)
-    (document,) = yaml.safe_load_all(made.stdout)
-    assert document["kind"] == "ConfigMap"
-    assert document["metadata"] == {
+    made = subprocess.run(
+        [kubectl, "kustomize", FILE.parents[1] / "k8s" / "overlays" / overlay],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    (found,) = (one for one in yaml.safe_load_all(made.stdout) if FILE.name in one.get("data", ()))
+    assert found["metadata"] == {
         "name": "me-experiment-dashboard",
         "namespace": "monitoring",
         "labels": {"grafana_dashboard": "1"},
     }
-    assert {name: json.loads(content) for name, content in document["data"].items()} == {FILE.name: MODEL}
+    assert {name: json.loads(content) for name, content in found["data"].items()} == {FILE.name: MODEL}
