@@ -30,7 +30,7 @@ K6_PACKAGES = ("go.k6.io/k6",)
 PROMETHEUS_MODULE = "github.com/prometheus/prometheus"
 PROMETHEUS_PACKAGES = (f"{PROMETHEUS_MODULE}/cmd/prometheus", f"{PROMETHEUS_MODULE}/cmd/promtool")
 KAFKA_COORDINATES = (f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}", "org.slf4j:slf4j-simple:1.7.36")
-# Kafka's command line tools, less what they need beyond the broker's own jars: that is 47 more, for Connect alone
+# Kafka's command line tools, without what they need beyond the broker's jars: 46 more, and only for Connect
 KAFKA_ALONE = (f"org.apache.kafka:kafka-tools:{KAFKA_VERSION}",)
 
 _K6_FLAGS = ("-ldflags=-s -w",)
