@@ -17,7 +17,7 @@ from harness.trial import Trial
 from harness.units import Quantity, ms, percent
 from harness.verdict import Verdict
 
-DEVIATIONS = 2.0  # to either side: one true p99 in 44 lies beyond
+DEVIATIONS = 1.645  # to either side: one true p99 in 20 lies beyond
 FEWEST = 400  # orders: of fewer, the upper quantile lies beyond the slowest
 SHORTEST = 12  # seconds
 FINE, COARSE = 0.06, 0.25  # from one bound of the histogram to the next, relative, in there and outside
