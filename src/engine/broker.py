@@ -16,6 +16,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from .config import Config
 from .events import Event
 from .metrics import TOPICS
+from .refusal import Overheard, explain
 
 log = logging.getLogger(__name__)
 
@@ -57,17 +58,33 @@ class KafkaBroker:
     """
 
     def __init__(self, config: Config) -> None:
-        self._options = connection_options(config)
+        self._config = config
         self._producer: Any = None
         self._counts: dict[str, int] = {}
         self._partitions: dict[tuple[str, bytes], int] = {}
         self._partitioner = DefaultPartitioner()
 
     async def connect(self) -> None:
-        """Create what topics are missing, and connect a producer."""
-        await self._ensure_topics()
+        """Create what topics are missing, and connect a producer.
+
+        Raises:
+            BrokerError: with the reason, as far as anybody told it.
+            ConfigError: the files of keys and passwords are not in order any more.
+        """
+        # In a thread: it reads files.
+        options = await asyncio.to_thread(connection_options, self._config)
+        with Overheard() as overheard:
+            try:
+                await self._connect(options)
+            except BrokerError as error:
+                if overheard.reason is None:
+                    raise
+                raise BrokerError(f"{error}; {explain(overheard.reason)}") from error
+
+    async def _connect(self, options: dict[str, Any]) -> None:
+        await _ensure_topics(options)
         self._producer = AIOKafkaProducer(
-            **self._options,
+            **options,
             acks="all",
             enable_idempotence=True,
             max_batch_size=_BATCH_BYTES,
@@ -123,35 +140,40 @@ class KafkaBroker:
             partition = self._partitions[at] = self._partitioner(event.key, numbers, numbers)
         return partition
 
-    async def _ensure_topics(self) -> None:
-        admin = AIOKafkaAdminClient(**self._options)
-        try:
-            await _within(_CONNECT_SECONDS, admin.start())
-            # -1: as many replicas as the cluster's default; the empty map is aiokafka's condition for it.
-            wanted = [NewTopic(topic, PARTITIONS, -1, replica_assignments={}) for topic in TOPICS]
-            missing = set(TOPICS) - set(await _within(_CONNECT_SECONDS, admin.list_topics()))
-            if not missing:
-                return
-            answer = await _within(
-                _CONNECT_SECONDS, admin.create_topics([topic for topic in wanted if topic.name in missing])
-            )
-            for topic, code, *rest in answer.topic_errors:
-                if code not in (0, _ALREADY_EXISTS):  # another shard may have been faster
-                    raise BrokerError(f"topic {topic} can't be created: error {code} {rest}")
-                log.info("topic is there", extra={"topic": topic, "partitions": PARTITIONS, "code": code})
-        finally:
-            with contextlib.suppress(Exception):
-                await _within(_CLOSE_SECONDS, admin.close())
-
 
 def connection_options(config: Config) -> dict[str, Any]:
-    """Return what every Kafka client is given; authentication and encryption belong here."""
+    """Return what every Kafka client is given.  Blocks while it reads keys and passwords from their files.
+
+    Raises:
+        ConfigError: they are not what they have to be.
+    """
     return {
         "bootstrap_servers": config.kafka_bootstrap,
         "client_id": f"me-shard-{config.shard_id}",
         "request_timeout_ms": int(_REQUEST_SECONDS * 1000),
-        "security_protocol": "PLAINTEXT",
+        **config.kafka_security.options(),
     }
+
+
+async def _ensure_topics(options: dict[str, Any]) -> None:
+    admin = AIOKafkaAdminClient(**options)
+    try:
+        await _within(_CONNECT_SECONDS, admin.start())
+        # -1: as many replicas as the cluster's default; the empty map is aiokafka's condition for it.
+        wanted = [NewTopic(topic, PARTITIONS, -1, replica_assignments={}) for topic in TOPICS]
+        missing = set(TOPICS) - set(await _within(_CONNECT_SECONDS, admin.list_topics()))
+        if not missing:
+            return
+        answer = await _within(
+            _CONNECT_SECONDS, admin.create_topics([topic for topic in wanted if topic.name in missing])
+        )
+        for topic, code, *rest in answer.topic_errors:
+            if code not in (0, _ALREADY_EXISTS):  # another shard may have been faster
+                raise BrokerError(f"topic {topic} can't be created: error {code} {rest}")
+            log.info("topic is there", extra={"topic": topic, "partitions": PARTITIONS, "code": code})
+    finally:
+        with contextlib.suppress(Exception):
+            await _within(_CLOSE_SECONDS, admin.close())
 
 
 async def _deliver(producer: Any, batches: Sequence[tuple[tuple[str, int], Any]]) -> None:
@@ -170,4 +192,4 @@ async def _within(seconds: float, what: Awaitable[T]) -> T:
     except TimeoutError as error:
         raise BrokerError(f"no answer within {seconds:g} s") from error
     except KafkaError as error:
-        raise BrokerError(f"{type(error).__name__}: {error}") from error
+        raise BrokerError(explain(error)) from error

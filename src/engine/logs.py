@@ -23,9 +23,13 @@ def configure(level: str, shard: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.captureWarnings(capture=True)
+    # At DEBUG it would log every request that it sends, and the one that authenticates holds the password.
+    logging.getLogger("aiokafka.conn").setLevel(logging.INFO)
     # Sanic says what we say ourselves; aiokafka repeats each failed attempt several times a second.
     if level != "DEBUG":
         logging.getLogger("sanic.root").setLevel(logging.WARNING)
         logging.getLogger("sanic.server").setLevel(logging.WARNING)
-        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+        logging.getLogger("aiokafka").setLevel(logging.ERROR)
+        logging.getLogger("aiokafka").propagate = False
+        logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # or Python itself would print it
         logging.getLogger("asyncio").setLevel(logging.WARNING)
