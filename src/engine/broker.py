@@ -9,14 +9,15 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from .config import Config
 from .events import Event
 from .metrics import TOPICS
-from .retained import Mark, Marks, Place, ends, retains
+from .refusal import Overheard, explain
+from .retained import Mark, Marks, Place, retains
+from .topics import ensure_topics
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +29,7 @@ _CONNECT_SECONDS = 10.0
 # aiokafka would go on for up to twice that before it gives a batch up, and nobody would know meanwhile.
 _SEND_SECONDS = _REQUEST_SECONDS + 1.0
 _CLOSE_SECONDS = 1.0
-_POLL_SECONDS = 0.1
 _BATCH_BYTES = 1 << 18
-_ALREADY_EXISTS = 36
 
 
 class BrokerError(Exception):
@@ -47,7 +46,7 @@ class Broker(Protocol):
         """Return whether the marked events, which were acknowledged, are still there."""
 
     async def send(self, batch: Sequence[Event]) -> Mapping[Place, Mark]:
-        """Return where the last events are, once all are acknowledged; after an exception some may be there."""
+        """Return where the last events are, once all are acknowledged; after an error some may be there."""
 
     async def close(self) -> None:
         """Let go of everything, in bounded time, without raising."""
@@ -62,18 +61,35 @@ class KafkaBroker:
     """
 
     def __init__(self, config: Config) -> None:
-        self._options = connection_options(config)
-        self._shard = config.shard_id
+        self._config = config
+        self._options: dict[str, Any] = {}
         self._producer: Any = None
         self._counts: dict[str, int] = {}
         self._partitions: dict[tuple[str, bytes], int] = {}
         self._partitioner = DefaultPartitioner()
 
     async def connect(self) -> None:
-        """Create what topics are missing, and connect a producer."""
-        await self._ensure_topics()
+        """Create what topics are missing, and connect a producer.
+
+        Raises:
+            BrokerError: with the reason, as far as anybody told it.
+            ConfigError: the files of keys and passwords are not in order any more.
+        """
+        # In a thread: it reads files.
+        options = await asyncio.to_thread(connection_options, self._config)
+        with Overheard() as overheard:
+            try:
+                await self._connect(options)
+            except BrokerError as error:
+                if overheard.reason is None:
+                    raise
+                raise BrokerError(f"{error}; {explain(overheard.reason)}") from error
+
+    async def _connect(self, options: dict[str, Any]) -> None:
+        self._options = options
+        await _within(_CONNECT_SECONDS, ensure_topics(options, TOPICS, PARTITIONS))
         self._producer = AIOKafkaProducer(
-            **self._options,
+            **options,
             acks="all",
             enable_idempotence=True,
             max_batch_size=_BATCH_BYTES,
@@ -95,7 +111,7 @@ class KafkaBroker:
             return True
         if any(partition >= self._counts.get(topic, 0) for (topic, partition), _ in marks.items()):
             return False
-        return await _within(_CONNECT_SECONDS, retains(self._options, marks, self._shard, log_id))
+        return await _within(_CONNECT_SECONDS, retains(self._options, marks, self._config.shard_id, log_id))
 
     async def send(self, batch: Sequence[Event]) -> Mapping[Place, Mark]:
         """Send ``batch`` as one record batch for each partition, and wait until all replicas have it."""
@@ -141,46 +157,6 @@ class KafkaBroker:
             partition = self._partitions[at] = self._partitioner(event.key, numbers, numbers)
         return partition
 
-    async def _ensure_topics(self) -> None:
-        admin = AIOKafkaAdminClient(**self._options)
-        try:
-            await _within(_CONNECT_SECONDS, admin.start())
-            there = await self._partition_counts(admin)
-            # -1: as many replicas as the cluster's default; the empty map is aiokafka's condition for it.
-            missing = [
-                NewTopic(topic, PARTITIONS, -1, replica_assignments={})
-                for topic in TOPICS
-                if topic not in there
-            ]
-            if missing:
-                answer = await _within(_CONNECT_SECONDS, admin.create_topics(missing))
-                for topic, code, *rest in answer.topic_errors:
-                    if code not in (0, _ALREADY_EXISTS):  # another shard may have been faster
-                        raise BrokerError(f"topic {topic} can't be created: error {code} {rest}")
-                    log.info("topic is there", extra={"topic": topic, "partitions": PARTITIONS, "code": code})
-            for topic in TOPICS:
-                if 0 < there.get(topic, 0) < PARTITIONS:
-                    await _within(_CONNECT_SECONDS, self._grow(admin, topic, there[topic]))
-        finally:
-            with contextlib.suppress(Exception):
-                await _within(_CLOSE_SECONDS, admin.close())
-
-    async def _grow(self, admin: Any, topic: str, count: int) -> None:
-        """Give a topic its partitions if it has too few and no events: some client made it by naming it.
-
-        With events in it, a symbol's later ones would go to another partition than its earlier ones.
-        """
-        if any((await ends(self._options, [(topic, number) for number in range(count)])).values()):
-            return
-        await admin.create_partitions({topic: NewPartitions(PARTITIONS)})
-        while (await self._partition_counts(admin))[topic] < PARTITIONS:  # noqa: ASYNC110
-            await asyncio.sleep(_POLL_SECONDS)
-        log.info("an empty topic had too few partitions", extra={"topic": topic, "partitions": PARTITIONS})
-
-    async def _partition_counts(self, admin: Any) -> dict[str, int]:
-        found = await _within(_CONNECT_SECONDS, admin.describe_topics())
-        return {topic["topic"]: len(topic["partitions"]) for topic in found}
-
 
 class _Nothing(set[str]):
     """The topics that a producer's metadata requests name: none, which asks for all that there are.
@@ -195,12 +171,16 @@ class _Nothing(set[str]):
 
 
 def connection_options(config: Config) -> dict[str, Any]:
-    """Return what every Kafka client is given; authentication and encryption belong here."""
+    """Return what every Kafka client is given.  Blocks while it reads keys and passwords from their files.
+
+    Raises:
+        ConfigError: they are not what they have to be.
+    """
     return {
         "bootstrap_servers": config.kafka_bootstrap,
         "client_id": f"me-shard-{config.shard_id}",
         "request_timeout_ms": int(_REQUEST_SECONDS * 1000),
-        "security_protocol": "PLAINTEXT",
+        **config.kafka_security.options(),
     }
 
 
@@ -226,4 +206,4 @@ async def _within(seconds: float, what: Awaitable[T]) -> T:
     except TimeoutError as error:
         raise BrokerError(f"no answer within {seconds:g} s") from error
     except KafkaError as error:
-        raise BrokerError(f"{type(error).__name__}: {error}") from error
+        raise BrokerError(explain(error)) from error

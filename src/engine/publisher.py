@@ -164,7 +164,7 @@ class Publisher:
         self._idle = False
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
-        self._reported = -_REPORT_SECONDS
+        self._reported: dict[str, float] = {}
 
     def hand(self, order: Order, fills: tuple[Fill, ...]) -> None:
         """Take the events of an executed order.  O(1); never waits, whatever the broker does."""
@@ -315,13 +315,16 @@ class Publisher:
                 log.error("the published position can't be written", extra={"error": str(error)})  # noqa: TRY400
 
     def _report(self, error: Exception) -> None:
-        now = time.monotonic()
-        if now - self._reported >= _REPORT_SECONDS:
-            self._reported = now
+        """Log a reason at once if it is a new one, then only now and then: it may come back for hours."""
+        now, reason = time.monotonic(), f"{type(error).__name__}: {error}"
+        fresh = {text: at for text, at in self._reported.items() if now - at < _REPORT_SECONDS}
+        if reason not in fresh:
+            fresh[reason] = now
             log.warning(
                 "publishing failed; it is tried again for as long as it takes",
-                extra={"error": f"{type(error).__name__}: {error}", **self._state()},
+                extra={"error": reason, **self._state()},
             )
+        self._reported = fresh
 
     def _state(self) -> dict[str, object]:
         return {
