@@ -7,6 +7,7 @@ import datetime as dt
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,7 @@ def properties(place: Any, keys: Keys) -> str:
         "sasl.enabled.mechanisms": ",".join(MECHANISMS),
         "ssl.allow.dn.changes": "true",
         "ssl.allow.san.changes": "true",
+        "listener.name.open.scram-sha-256.connections.max.reauth.ms": 1500,
         "listener.name.mutual.ssl.client.auth": "required",
         "listener.name.mutual.ssl.truststore.type": "PEM",
         "listener.name.mutual.ssl.truststore.location": keys.ca,
@@ -200,6 +202,24 @@ def test_each_knows_the_other_by_certificate(
     assert_everything_arrived(it, broker)
 
     assert "of-the-key" not in it.output.read_text()
+
+
+def test_a_session_that_ends(engine: Callable[..., Any], broker: Broker) -> None:
+    """The broker wants to be shown the password again now and then, and cuts off who does not."""
+
+    def sessions() -> int:
+        return sum(line["message"].startswith("Authenticated as") for line in it.log())
+
+    it = engine(**broker.at("OPEN", LOG_LEVEL="DEBUG")).ready()
+    trade(it)
+    assert_everything_arrived(it, broker)
+    before = sessions()
+    time.sleep(2)  # longer than a session
+
+    trade(it)
+
+    assert_everything_arrived(it, broker, 2)
+    assert sessions() > before
 
 
 def assert_refused(engine: Any, words: str) -> None:
