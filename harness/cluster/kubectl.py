@@ -20,7 +20,7 @@ class Kubectl:
 
     Attributes:
         context: name of the context in the configuration file.
-        namespace: where objects are that don't say so themselves.
+        namespace: where objects are that don't say so themselves; empty where each says it.
         kubeconfig: the configuration file; ``None`` for the user's own.
 
     >>> Kubectl("k3d-demo", "shop").argv("get", "pods")
@@ -34,7 +34,8 @@ class Kubectl:
     def argv(self, *words: str) -> list[str]:
         """Return the whole command line, to be run by others (a guard, say)."""
         file = [] if self.kubeconfig is None else [f"--kubeconfig={self.kubeconfig}"]
-        return ["kubectl", *file, f"--context={self.context}", f"--namespace={self.namespace}", *words]
+        space = [f"--namespace={self.namespace}"] if self.namespace else []
+        return ["kubectl", *file, f"--context={self.context}", *space, *words]
 
     def run(
         self, *words: str, stdin: str | bytes = b"", timeout: float = TIMEOUT, check: bool = True
