@@ -1,4 +1,4 @@
-"""What a cluster can tell of pods that went wrong: for an error, and for the run's folder before all is deleted."""
+"""What a cluster can tell of its pods: for an error, and for the run's folder before all is deleted."""
 
 from __future__ import annotations
 

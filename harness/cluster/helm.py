@@ -43,6 +43,10 @@ class Helm:
             return []
         return list(dict.fromkeys(_IMAGE.findall(rendered.stdout)))
 
+    def there(self, chart: Chart) -> bool:
+        """Whether there is a release of that name, whosever."""
+        return bool(self._status(chart))
+
     def install(self, chart: Chart) -> bool:
         """Install or upgrade ``chart``'s release; return whether it is ours, and so to be taken down.
 
@@ -111,7 +115,7 @@ class Helm:
             return (local,)
         return (chart.chart, "--repo", chart.repository, "--version", chart.version)
 
-    def _run(  # noqa: PLR0913 - each is one independent part of the command line
+    def _run(
         self,
         what: str,
         chart: Chart,

@@ -84,6 +84,11 @@ class Cluster:
             on_line=lambda line: progress.status(f"creating the cluster {self.name}: {line}"),
         )
 
+    def start(self) -> None:
+        """Start it, if its nodes are stopped, as they are after a restart of the machine."""
+        if not all(node.get("State", {}).get("Running", True) for node in self.nodes()):
+            run(["k3d", "cluster", "start", self.name], timeout=_START)
+
     def delete(self) -> None:
         """Delete it, and make sure of that.
 

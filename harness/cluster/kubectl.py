@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import command
 from ..command import Completed
+from ..errors import UsageError
 
 TIMEOUT = 60.0  # seconds; what takes longer by its nature says so
 
@@ -64,3 +65,21 @@ class Kubectl:
     def within(self, namespace: str) -> Kubectl:
         """Return the same for another namespace."""
         return dataclasses.replace(self, namespace=namespace)
+
+
+def current_context() -> str:
+    """Return the context that the user's kubectl uses.
+
+    Raises:
+        UsageError: there is none.
+    """
+    done = command.run(["kubectl", "config", "current-context"], timeout=TIMEOUT, check=False)
+    if done.status or not done.stdout.strip():
+        raise UsageError(
+            "which cluster is meant is not known",
+            expected="--context NAME, or a current context",
+            found=done.stderr.strip() or "none",
+            where="kubectl config get-contexts",
+            todo="name one of those that are listed there",
+        )
+    return done.stdout.strip()

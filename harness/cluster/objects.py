@@ -52,7 +52,7 @@ def render(kubectl: Kubectl, overlay: Path) -> list[Object]:
     return list(_flat(_documents(done.stdout)))
 
 
-def prepared(  # noqa: PLR0913 - each is one independent change
+def prepared(
     objects: Iterable[Object],
     *,
     namespace: str,
@@ -87,6 +87,17 @@ def prepared(  # noqa: PLR0913 - each is one independent change
                 claim["metadata"].setdefault("labels", {})[LABEL] = OURS
         done.append(one)
     return done
+
+
+def with_namespaces(objects: Sequence[Object], names: Iterable[str]) -> list[Object]:
+    """Return ``objects`` with these namespaces before them, unless they are among them."""
+    there = {one["metadata"]["name"] for one in objects if one["kind"] == "Namespace"}
+    new: list[Object] = [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {LABEL: OURS}}}
+        for name in names
+        if name not in there
+    ]
+    return [*new, *objects]
 
 
 def images(objects: Iterable[Object]) -> list[str]:

@@ -11,7 +11,7 @@ Pod = Mapping[str, Any]
 # Each with what the reader can do about it.
 _NEVER = {
     "CrashLoopBackOff": "its last lines say why it ends",
-    "ErrImageNeverPull": "the node does not have the image, and may not pull it: import it, or correct its name",
+    "ErrImageNeverPull": "the node lacks the image and may not pull it: import it, or correct its name",
     "ImagePullBackOff": "correct the image's name, or let the cluster reach its registry",
     "InvalidImageName": "correct the image's name",
     "CreateContainerConfigError": "something that it is configured by is missing: see the message",
@@ -75,7 +75,9 @@ def trouble(pod: Pod) -> Trouble | None:
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             message = condition.get("message", "")
             short = "Insufficient" in message
-            return Trouble(condition.get("reason", "Unschedulable"), message, _ROOM if short else "", patient=True)
+            return Trouble(
+                condition.get("reason", "Unschedulable"), message, _ROOM if short else "", patient=True
+            )
     return None
 
 

@@ -14,21 +14,25 @@ _GONE = 30.0
 
 # A pod's id stands in the control group of each of its processes, with dashes or, where systemd manages
 # groups, underscores. Signals go out until a look finds no process that is not yet as it should be: one may
-# fork between a look and its signal. Only what sh, grep and kill can do: a node has little else.
+# fork between a look and its signal. Only what any sh, grep, sed and kill can do: a node has little else.
 _PIDS = """
 pids() {
   for p in /proc/[0-9]*; do
-    grep -qE "$UID_PATTERN" $p/cgroup 2>/dev/null || continue
-    state=$(sed 's/.*) //; s/ .*//' $p/stat 2>/dev/null) || continue
+    grep -qE "$PATTERN" $p/cgroup 2>/dev/null || continue
+    state=$(sed 's/.*) //; s/ .*//' $p/stat 2>/dev/null)
     case $1$state in
-      anyZ|anyX|any|runningT|runningt|runningZ|runningX|running|stoppedR|stoppedS|stoppedD|stoppedZ|stoppedX|stopped) ;;
+      any | anyZ | anyX | to-stop | to-stop[TtZX] | stopped | stopped[!Tt]) ;;
       *) echo ${p#/proc/} ;;
     esac
   done
 }
+until_none() {
+  n=0
+  while [ $n -lt 20 ] && l=$(pids $1) && [ -n "$l" ]; do kill -$2 $l 2>/dev/null; n=$((n + 1)); done
+}
 """
-_FREEZE = 'n=0; while [ $n -lt 20 ] && l=$(pids running) && [ -n "$l" ]; do kill -STOP $l; n=$((n+1)); done 2>/dev/null; pids stopped'
-_THAW = 'n=0; while [ $n -lt 20 ] && l=$(pids stopped) && [ -n "$l" ]; do kill -CONT $l; n=$((n+1)); done 2>/dev/null; pids any'
+_FREEZE = "until_none to-stop STOP; pids stopped"
+_THAW = "until_none stopped CONT; pids any"
 _KILL = 'l=$(pids any); [ -z "$l" ] || kill -KILL $l 2>/dev/null; pids any'
 
 
@@ -67,7 +71,14 @@ def _on_node(pod: Mapping[str, Any], script: str) -> list[int]:
     uid = pod["metadata"]["uid"]
     pattern = f"{uid}|{uid.replace('-', '_')}"
     done = run(
-        ["docker", "exec", pod["spec"]["nodeName"], "sh", "-c", f"UID_PATTERN='{pattern}'\n{_PIDS}\n{script}"],
+        [
+            "docker",
+            "exec",
+            pod["spec"]["nodeName"],
+            "sh",
+            "-c",
+            f"PATTERN='{pattern}'\n{_PIDS}\n{script}",
+        ],
         timeout=_TIMEOUT,
     )
     return [int(word) for word in done.stdout.split()]

@@ -34,7 +34,7 @@ DOCKER = Tool(
     "a container engine",
     ("docker", "version", "--format", "{{.Server.Version}}"),
     (20, 10),
-    "install Docker Desktop, or Docker Engine (https://docs.docker.com/get-started/get-docker/), and start it",
+    "install and start Docker Desktop or Docker Engine: https://docs.docker.com/get-started/get-docker/",
 )
 K3D = Tool("k3d", ("k3d", "version"), (5, 0), "https://k3d.io/stable/#installation (macOS: brew install k3d)")
 KUBECTL = Tool(
@@ -44,7 +44,10 @@ KUBECTL = Tool(
     "https://kubernetes.io/docs/tasks/tools/ (macOS: brew install kubectl)",
 )
 HELM = Tool(
-    "helm", ("helm", "version", "--short"), (3, 8), "https://helm.sh/docs/intro/install/ (macOS: brew install helm)"
+    "helm",
+    ("helm", "version", "--short"),
+    (3, 8),
+    "https://helm.sh/docs/intro/install/ (macOS: brew install helm)",
 )
 
 

@@ -114,12 +114,17 @@ class Watch:
             self._compare(space, {pod["metadata"]["uid"]: pod for pod in found}, suspects)
         self._answered = time.monotonic()
 
-    def _compare(self, space: str, found: Mapping[str, Pod], suspects: Iterable[tuple[str, str, int]]) -> None:
+    def _compare(
+        self, space: str, found: Mapping[str, Pod], suspects: Iterable[tuple[str, str, int]]
+    ) -> None:
         for service, uid, restarts in suspects:
             pod = found.get(uid)
             if pod is None or "deletionTimestamp" in pod["metadata"]:
                 self._died(space, service, uid, "its pod was deleted", "")
-            elif pods.restarts(pod) > restarts or pod.get("status", {}).get("phase") in ("Failed", "Succeeded"):
+            elif pods.restarts(pod) > restarts or pod.get("status", {}).get("phase") in (
+                "Failed",
+                "Succeeded",
+            ):
                 how = pods.last_ending(pod) or str(pod["status"].get("reason", "it ended"))
                 lines = diagnosis.last_lines(self._kubectl, pod)
                 self._died(space, service, uid, how, f"; its last lines:\n{lines}")
