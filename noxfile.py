@@ -133,6 +133,12 @@ def tools(session: nox.Session) -> None:
 
 
 @nox.session
+def dashboard(session: nox.Session) -> None:
+    """Write grafana/me-experiment.json from its code; ``-- --push URL`` puts it into a Grafana."""
+    session.run(python(session), "-m", "grafana", *session.posargs, external=True)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure engine and gateway against a bare server, interleaved: CPU per operation and its spread."""
     exe = python(session)
