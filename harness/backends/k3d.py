@@ -38,7 +38,7 @@ class _Up:
     directory: Path
     kubectl: Kubectl
     found: bool
-    charts: list[Chart] = field(default_factory=list)
+    charts: dict[tuple[str, str], Chart] = field(default_factory=dict)
 
 
 class K3dBackend:
@@ -113,15 +113,11 @@ class K3dBackend:
 
     def _deploy(self, up: _Up, how: Kubernetes, deployment: ClusterDeployment, directory: Path) -> None:
         sources = {image.name: images.build(image) for image in how.images}
-        provision = Provision(deployment.kubectl, how, self._options.environment)
+        provision = Provision(deployment.kubectl, how, self._options.environment, up.charts)
         self._bring(up, provision.images())
+        fresh = provision.there_before()
         provision.apply(sources, directory)
-        known = [chart for chart in provision.charts if chart in up.charts]
-        provision.charts = [chart for chart in provision.charts if chart not in known]
-        provision.install(anew=provision.charts if up.found and not up.charts else ())
-        up.charts += provision.installed
-        fresh = up.found or bool(known)
-        provision.charts = [*provision.charts, *known]
+        provision.install()
         deployment.up(provision.applied, provision.beside(), fresh=fresh)
         provision.verify(sources, strict=True)
 

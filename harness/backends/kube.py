@@ -61,7 +61,7 @@ class KubeBackend:
         directory = directory.resolve()
         directory.mkdir(parents=True, exist_ok=True)
         kubectl = Kubectl(self._context(), self._options.namespace or how.namespace)
-        provision = Provision(kubectl, how, self._options.environment)
+        provision = Provision(kubectl, how, self._options.environment, {})
         deployment = ClusterDeployment(system, how, kubectl, directory, self.capabilities)
         progress.say(
             f"context {kubectl.context}, namespace {kubectl.namespace}: it pulls these images, or has them: "

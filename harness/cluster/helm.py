@@ -66,11 +66,13 @@ class Helm:
                 self.uninstall(chart)  # whoever was at it is gone, and helm would wait for them for ever
             # no --wait: helm says too little, and too late, of what it waits for
             self._with_values("upgrade", chart, "--install", "--create-namespace", "--description", OURS)
+            if status and chart.needed:
+                self._restart(chart)  # nothing else tells its pods of a configuration that changed
         except CommandError as error:
             if chart.needed:
                 raise
-            reason = error.found.strip().splitlines()[-1:] or [error.what]
-            progress.say(f"{chart.release} is left out, nothing is measured by it: {reason[0][:200]}")
+            reason = (error.found.strip().splitlines() or [error.what])[-1].removeprefix("stderr: ")
+            progress.say(f"{chart.release} is left out, nothing is measured by it: {reason[:200]}")
         return True
 
     def uninstall(self, chart: Chart) -> None:
@@ -90,6 +92,11 @@ class Helm:
         items = json.loads(found.stdout)
         items = items["items"] if items["kind"] == "List" else [items]
         return [one for one in items if one["kind"] in ("Deployment", "StatefulSet")]
+
+    def _restart(self, chart: Chart) -> None:
+        for one in self.workloads(chart):
+            within = self._kubectl.within(one["metadata"]["namespace"])
+            within.run("rollout", "restart", f"{one['kind'].lower()}/{one['metadata']['name']}")
 
     def _status(self, chart: Chart) -> dict[str, Any]:
         done = self._run("status", chart, "-o", "json", check=False)

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +27,24 @@ class Provision:
         kubectl: on the cluster, and the namespace where the services go.
         recipe: how the system runs on Kubernetes.
         environment: where variables are looked up.
+        installed: the charts that were installed on the cluster by now, by namespace and release; kept by
+            whoever deploys several systems on it.
     """
 
-    def __init__(self, kubectl: Kubectl, recipe: Kubernetes, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        kubectl: Kubectl,
+        recipe: Kubernetes,
+        environment: Mapping[str, str],
+        installed: dict[tuple[str, str], Chart],
+    ) -> None:
         self._kubectl = kubectl
         self._recipe = recipe
         self._helm = Helm(kubectl, environment)
         self._rendered: list[Object] = []
+        self._installed = installed
         self.charts = [self._with_overlay(chart) for chart in recipe.charts]
         self.applied: list[Object] = []
-        self.installed: list[Chart] = []
 
     def there_before(self) -> bool:
         """Whether a release is there already: then its Prometheus may have watched something else."""
@@ -71,20 +79,15 @@ class Provision:
         objects.prune(self._kubectl, [self._kubectl.namespace], ready)
         self.applied = objects.apply(self._kubectl, ready)
 
-    def install(self, *, anew: Iterable[Chart] = ()) -> None:
-        """Install the charts.
-
-        Args:
-            anew: those whose pods are started again even if nothing changed, as nothing tells them of a
-                configuration that did.
-        """
+    def install(self) -> None:
+        """Install the charts, but those that are installed already as they are to be."""
         for chart in self.charts:
+            key = (chart.namespace, chart.release)
+            if self._installed.get(key) == chart:
+                continue
+            self._installed.pop(key, None)
             if self._helm.install(chart):
-                self.installed.append(chart)
-                if chart in anew:
-                    for one in self._helm.workloads(chart):
-                        within = self._kubectl.within(one["metadata"]["namespace"])
-                        within.run("rollout", "restart", f"{one['kind'].lower()}/{one['metadata']['name']}")
+                self._installed[key] = chart
 
     def beside(self) -> list[Object]:
         """Return the workloads of the charts that are needed, as the cluster has them."""
@@ -121,7 +124,7 @@ class Provision:
 
     def uninstall(self) -> None:
         """Take away everything that :meth:`apply` and :meth:`install` brought, volumes too."""
-        for chart in reversed(self.installed):
+        for chart in reversed(self._installed.values()):
             self._helm.uninstall(chart)
         objects.delete(self._kubectl, self.applied, [self._kubectl.namespace])
 

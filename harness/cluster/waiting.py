@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,8 @@ from .kubectl import Kubectl
 _LOOK = 0.7  # seconds between two looks, each a run of kubectl
 _PATIENCE = 8.0  # seconds for what a cluster that has just started still lacks
 _NO_PODS = 5.0  # seconds after which events are asked why there is none
+
+_REJECTED = re.compile(r"error loading config|failed to load config|loading groups failed", re.IGNORECASE)
 
 Object = Mapping[str, Any]
 
@@ -108,10 +111,14 @@ class _Rollout:
             if time.monotonic() - since < (_PATIENCE if trouble.todo else 5 * _PATIENCE):
                 return
         found = [str(trouble), "events:", diagnosis.events(self._kubectl, pod)]
+        what = f"{name} will not become ready: {trouble.reason}"
         if pod["spec"].get("nodeName"):
-            found += ["last lines:", diagnosis.last_lines(self._kubectl, pod, trouble.container)]
+            lines = diagnosis.last_lines(self._kubectl, pod, trouble.container)
+            found += ["last lines:", lines]
+            if _REJECTED.search(lines):
+                what = f"Prometheus rejects its configuration, and so {what}"
         raise ClusterError(
-            f"{name} will not become ready: {trouble.reason}",
+            what,
             expected="a pod that runs and is ready",
             found="\n".join(found),
             where=f"pod {pod['metadata']['namespace']}/{name}, context {self._kubectl.context}",
