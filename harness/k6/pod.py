@@ -1,168 +1,189 @@
-"""What Kubernetes is told about a load: a ConfigMap with the scripts, and a Job of one pod that runs k6."""
+"""A pod that runs k6, from Pending to what it measured.
+
+Kubernetes is asked as little as can be while a load is on: one ``kubectl logs
+--follow`` hears what the pod's own look-out says of k6, and the pod itself is
+looked at every few seconds.  Results are files in the pod, and it waits until
+they were fetched.
+"""
 
 from __future__ import annotations
 
-import base64
 import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
-from typing import Any
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, Self
 
-from ..errors import LoadError
+from .. import progress
+from ..backends.guarded import Guarded, Plan
+from ..clock import difference
+from ..cluster.kubectl import Kubectl
+from ..errors import CommandError, HarnessError
+from ..generator import RAW, SUMMARY, Brief, Remains
+from . import fetch
+from .manifests import OUT, Manifest
 
-Manifest = dict[str, Any]
-
-OUT, SCRIPTS = PurePosixPath("/out"), PurePosixPath("/scripts")
-ADDRESS = "127.0.0.1:6565"
-#: Marks everything of ours; network policies may go by the first of them.
-LABELS = {"app.kubernetes.io/name": "k6", "app.kubernetes.io/managed-by": "verdict-harness"}
-
-_MOST_BYTES = 1_000_000  # of all scripts: a ConfigMap takes 1 MiB, keys included
-_COLLECT = 300  # seconds for which results wait for somebody who collects them
-_KEPT = 600  # seconds after which Kubernetes removes what nobody removed
-_USER = 12345  # as the image has it
-_RESOURCES = {"requests": {"cpu": "250m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
-_SCRATCH = "2Gi"
-
-# A shell lets what it starts in the background ignore SIGINT, so k6 is in the foreground and the look-out
-# behind it. What is said here is all that the pod logs; k6's own log is a file. PID 1 gets no SIGTERM that
-# it did not ask for, so that only now an end from outside is heard: there is nothing left to lose.
-_WRAPPER = f"""
-cd {OUT} || exit
-echo "harness: started $(k6 version)"
-{{
-  until k6 status --address={ADDRESS} 2>/dev/null | grep -Eq '^status: ([7-9]|[1-9][0-9])'; do
-    [ -e status ] && exit
-    sleep 0.3
-  done
-  echo "harness: running"
-}} &
-sh -c 'echo $$ >pid && exec "$@"' sh "$@" >log 2>&1 </dev/null
-status=$?
-echo "$status" >status
-echo "harness: ended $status"
-trap exit TERM
-n=0
-until [ $n -ge {_COLLECT} ]; do sleep 1; n=$((n + 1)); done
-"""
+_POLL = 0.1  # seconds between two looks at what was heard
+_LOOK_EARLY, _LOOK = 0.5, 10.0  # seconds between two looks at the pod, before it runs and while it does
+_PENDING = 120.0  # seconds that it may take until it runs: the image may have to be pulled
+_UNSCHEDULABLE = 30.0  # if no node has room for it
+_UNMADE = 15.0  # if there is none at all
+_DEAF = 30.0  # seconds without an answer of the cluster after which nobody knows what k6 does
+_KILL_TIMEOUT = 10.0
+_CLOCKS = 1.0  # seconds that clocks may differ: a fifth of what is from one scrape to the next
+_EVENTS = 4
+_SIGNALLED = range(129, 129 + 64)  # exit statuses by which a shell says that a signal ended a program
+_ENDED = re.compile(r"^harness: ended (\d+)$", re.MULTILINE)
+_RUNNING = re.compile(r"^harness: running$", re.MULTILINE)
+_NEVER = {  # reasons of a container that waits in vain
+    "ImagePullBackOff",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+    "StartError",
+}
 
 
-def scripts(name: str, directory: Path, leave_out: Path) -> tuple[Manifest, list[dict[str, str]]]:
-    """Return a ConfigMap of the files in ``directory`` and below, and where in the pod each belongs.
-
-    Hidden files and folders are left out, and so is ``leave_out``.
-
-    Raises:
-        LoadError: there is more than a ConfigMap can take.
-    """
-    files = {
-        path.relative_to(directory).as_posix(): path.read_bytes()
-        for path in sorted(directory.rglob("*"))
-        if path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(directory).parts)
-        and not path.is_relative_to(leave_out)
-    }
-    sizes = {path: len(content) for path, content in files.items()}
-    if sum(sizes.values()) > _MOST_BYTES:
-        biggest = sorted(sizes, key=lambda path: -sizes[path])[:3]
-        raise LoadError(
-            "the load's scripts do not fit into a ConfigMap",
-            expected=f"{_MOST_BYTES} bytes at most, in the script's directory and below",
-            found=f"{sum(sizes.values())} bytes; the biggest: "
-            + ", ".join(f"{path} ({sizes[path]})" for path in biggest),
-            where=str(directory),
-            todo="keep other files elsewhere, or run k6 on this machine: HARNESS_K6=host",
-        )
-    # a key can't have a slash, and two folders may have a file of the same name
-    keys = {path: f"{n}-{re.sub(r'[^-._a-zA-Z0-9]', '_', path)}"[:250] for n, path in enumerate(files)}
-    content = {keys[path]: base64.b64encode(text).decode() for path, text in files.items()}
-    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _metadata(name), "binaryData": content}
-    return manifest, [{"key": key, "path": path} for path, key in keys.items()]
-
-
-def job(  # noqa: PLR0913 - each is one part of the manifest
-    name: str,
-    *,
-    image: str,
-    argv: Sequence[str],
-    env: Mapping[str, str],
-    items: Sequence[Mapping[str, str]],
-    seconds: float,
-) -> Manifest:
-    """Return the Job, suspended.
+class Pod:
+    """A k6 that runs in a pod (see :class:`~harness.generator.Running`). A context manager.
 
     Args:
-        name: of the Job and of the ConfigMap.
-        image: with k6 and a shell.
-        argv: k6's command line.
-        env: k6's environment.
-        items: the ConfigMap's keys and paths.
-        seconds: that k6 may take.
+        kubectl: bound to its namespace.
+        name: of its Job.
+        brief: what it was told.
     """
-    variables = {"HOME": "/tmp", **env}  # noqa: S108 - a volume of the pod's own
-    container = {
-        "name": "k6",
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["sh", "-c", _WRAPPER, "sh"],
-        "args": list(argv),
-        "env": [{"name": key, "value": value} for key, value in variables.items()],
-        "resources": _RESOURCES,
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [
-            {"name": "scripts", "mountPath": str(SCRIPTS), "readOnly": True},
-            {"name": "out", "mountPath": str(OUT)},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
-        ],
-    }
-    # a node to itself, where there is one: what makes the load is not to slow down what bears it
-    apart = {"labelSelector": {}, "topologyKey": "kubernetes.io/hostname"}
-    pod = {
-        "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": 5,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,  # K6_… of a service of that name would be k6's options
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "fsGroup": _USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "affinity": {
-            "podAntiAffinity": {
-                "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "podAffinityTerm": apart}]
-            }
-        },
-        "containers": [container],
-        "volumes": [
-            {"name": "scripts", "configMap": {"name": name, "items": list(items)}},
-            {"name": "out", "emptyDir": {"sizeLimit": _SCRATCH}},
-            {"name": "tmp", "emptyDir": {"sizeLimit": _SCRATCH}},
-        ],
-    }
-    spec = {
-        "suspend": True,
-        "backoffLimit": 0,
-        "completions": 1,
-        "parallelism": 1,
-        "activeDeadlineSeconds": round(seconds) + _COLLECT,
-        "ttlSecondsAfterFinished": _KEPT,
-        "template": {"metadata": {"labels": LABELS}, "spec": pod},
-    }
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": _metadata(name), "spec": spec}
 
+    def __init__(self, kubectl: Kubectl, name: str, brief: Brief) -> None:
+        self._kubectl = kubectl
+        self._job = name
+        self._brief = brief
+        self._said = brief.directory / "pod.log"
+        self._said.unlink(missing_ok=True)  # of a load that was called the same
+        self._started = self._answered = time.monotonic()
+        self._looked = float("-inf")
+        self._pod: dict[str, Any] | None = None
+        self._follower: Guarded | None = None
+        self._stack = ExitStack()
+        self._begun = False
+        self._status: int | None = None
+        self._over = ""
 
-def _metadata(name: str) -> Manifest:
-    return {"name": name, "labels": LABELS}
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    def ended(self, timeout: float) -> bool:
+        """Wait up to ``timeout`` seconds for its end, or for why that will never be known; say if it came."""
+        deadline = time.monotonic() + timeout
+        while True:
+            self._listen()
+            if self._status is not None or self._over:
+                return True
+            if (left := deadline - time.monotonic()) <= 0:
+                return False
+            time.sleep(min(_POLL, left))
+
+    def begun(self) -> bool:
+        """Whether set-up is over and iterations are being made."""
+        return self._begun
+
+    def interrupt(self) -> None:
+        """Ask it to end in order."""
+        self._signal("INT")
+
+    def collect(self) -> Remains:
+        """Fetch its files and say how its clock differs from ours."""
+        if not self.ended(0.0):
+            self._signal("KILL")
+            self.ended(_KILL_TIMEOUT)
+        if self._over or self._pod is None or self._status is None:
+            why = self._over or "k6 would not end"
+            return Remains(None, trouble=(why, "what k6 measured could not be brought back from its pod"))
+        trouble: list[str] = []
+        progress.status(f"{self._brief.name}: bringing back what k6 measured")
+        files = {"log": self._brief.log, RAW: self._brief.raw, SUMMARY: self._brief.summary}
+        place = fetch.Place(self._kubectl, self._pod["metadata"]["name"], str(OUT))
+        try:
+            place.bring(files)
+        except HarnessError as error:
+            trouble.append(f"what k6 measured could not be brought back: {error}")
+        try:
+            clocks = difference(place.clock)
+        except HarnessError as error:
+            return Remains(self._status, trouble=(*trouble, f"the clock of k6's pod is not known: {error}"))
+        if clocks.beyond(_CLOCKS):
+            trouble.append(
+                f"the clock of k6's pod is {clocks.least:+.1f} to {clocks.most:+.1f} s off this machine's: "
+                "not everything here is about the same time; set both right"
+            )
+        return Remains(self._status, clocks.ahead, tuple(trouble))
+
+    def _signal(self, name: str) -> None:
+        if self._follower is None:
+            self._over = self._over or "it was ended before k6 ran"
+            return
+        assert self._pod is not None  # noqa: S101 - there is one to follow
+        shell = f'[ -e {OUT}/pid ] || sleep 1; kill -{name} "$(cat {OUT}/pid)"'
+        # k6 may have ended a moment ago; if it did not, whoever waits for that will say so
+        with suppress(CommandError):
+            self._kubectl.run("exec", self._pod["metadata"]["name"], "--", "sh", "-c", shell)
+
+    def _listen(self) -> None:
+        pause = _LOOK_EARLY
+        if self._follower is not None:
+            said = self._said.read_text(encoding="utf-8", errors="replace")
+            self._begun = self._begun or bool(_RUNNING.search(said))
+            if ended := _ENDED.search(said):
+                status = int(ended[1])
+                self._status = 128 - status if status in _SIGNALLED else status
+                return
+            if self._follower.status is None:
+                pause = _LOOK
+        if time.monotonic() - self._looked >= pause:
+            self._looked = time.monotonic()
+            try:
+                self._look()
+                self._answered = time.monotonic()
+            except CommandError as error:
+                if time.monotonic() - self._answered > _DEAF:
+                    self._over = f"for {_DEAF:g} s nobody could see what k6's pod does: {error}"
+
+    def _look(self) -> None:
+        """Look at the pod: why it runs no more, or never will; follow what it says once it does."""
+        found = self._kubectl.json("get", "pods", f"--selector=job-name={self._job}")["items"]
+        if self._pod is not None:  # never one that the Job made in its place: that is another load
+            found = [one for one in found if one["metadata"]["uid"] == self._pod["metadata"]["uid"]]
+            if not found:
+                self._over = f"k6's pod is gone{self._events()}"
+                return
+        self._pod = found[0] if found else None
+        if self._pod is not None and (why := hopeless(self._pod)):
+            self._over = f"k6's pod: {why}{self._events()}"
+        elif self._pod is None or not started(self._pod):
+            patience = _patience(self._pod)
+            if time.monotonic() - self._started > patience:
+                self._over = f"k6's pod did not run within {patience:g} s{self._events()}"
+        elif self._follower is None or self._follower.status is not None:
+            argv = self._kubectl.argv("logs", "--follow", self._pod["metadata"]["name"])
+            plan = Plan(tuple(argv), cwd=Path.cwd(), log=self._said, grace=1.0)
+            self._follower = self._stack.enter_context(Guarded(plan))
+
+    def _events(self) -> str:
+        try:
+            events = self._kubectl.json("get", "events", "--sort-by=.lastTimestamp")["items"]
+        except CommandError:
+            return ""
+        ours = [one for one in events if one["involvedObject"].get("name", "").startswith(self._job)]
+        told = [f"{one['reason']}: {one['message'].strip()}" for one in ours if one["type"] != "Normal"]
+        return "".join(f"; {text}" for text in told[-_EVENTS:])
 
 
 def hopeless(pod: Manifest) -> str:
-    """Return why a pod will never run k6, or runs no more, in Kubernetes' words; empty if it may yet, or does."""
+    """Return why a pod runs no more or never will, in Kubernetes' words; empty if it does, or may yet."""
     status = pod.get("status", {})
     if "deletionTimestamp" in pod["metadata"]:
         return "it was deleted"
@@ -185,12 +206,9 @@ def started(pod: Manifest) -> bool:
     return any("running" in state or "terminated" in state for state in states)
 
 
-_NEVER = {
-    "ImagePullBackOff",
-    "ErrImageNeverPull",
-    "InvalidImageName",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "RunContainerError",
-    "StartError",
-}
+def _patience(pod: Manifest | None) -> float:
+    """Return how many seconds a pod may take to run."""
+    if pod is None:
+        return _UNMADE
+    conditions = pod.get("status", {}).get("conditions", ())
+    return _UNSCHEDULABLE if any(one.get("reason") == "Unschedulable" for one in conditions) else _PENDING
