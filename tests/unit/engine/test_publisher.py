@@ -83,6 +83,7 @@ def test_each_reason_is_logged_once_and_at_once(
     async def refuse() -> None:
         if reasons:
             raise OSError(reasons.pop(0))
+        broker.connected = True
 
     async def scenario() -> None:
         made = shard()
