@@ -80,10 +80,12 @@ def test_each_reason_is_logged_once_and_at_once(
 ) -> None:
     reasons = ["refused", "refused", "no such user", "refused", "no such user"]
 
+    connect = broker.connect
+
     async def refuse() -> None:
         if reasons:
             raise OSError(reasons.pop(0))
-        broker.connected = True
+        await connect()
 
     async def scenario() -> None:
         made = shard()
