@@ -147,7 +147,7 @@ def properties(place: Any, keys: Keys) -> str:
         "listener.security.protocol.map": ",".join(f"{name}:{kind}" for name, kind in protocols.items()),
         "sasl.enabled.mechanisms": ",".join(MECHANISMS),
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "super.users": f"User:ANONYMOUS;User:{USER};User:bob;User:engine",
+        "super.users": f"User:ANONYMOUS;User:{USER};User:bob;User:dave;User:engine",
         "ssl.principal.mapping.rules": "RULE:^.*$/engine/",
         "ssl.allow.dn.changes": "true",
         "ssl.allow.san.changes": "true",
@@ -249,6 +249,23 @@ def test_a_session_that_ends(engine: Callable[..., Any], broker: Broker) -> None
 
     assert_everything_arrived(it, broker, 2)
     assert sessions() > before
+
+
+def test_a_password_that_is_changed_on_the_broker(engine: Callable[..., Any], broker: Broker) -> None:
+    """The connection is there already, and it is aiokafka that can't make it again."""
+    broker.let_in("dave", PASSWORD)
+    it = engine(**broker.at("OPEN", KAFKA_SASL_USERNAME="dave")).ready()
+    trade(it)
+    assert_everything_arrived(it, broker)
+    broker.let_in("dave", "changed")
+    time.sleep(2)  # longer than a session
+
+    trade(it)
+    it.until(lambda: any("SaslAuthenticationFailed" in reason for reason in failures(it)))
+    assert it.metrics()["me_event_publish_errors_total"] >= 1
+    broker.let_in("dave", PASSWORD)
+
+    assert_everything_arrived(it, broker, 2)
 
 
 def assert_refused(engine: Any, words: str) -> None:
