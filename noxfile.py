@@ -95,6 +95,12 @@ def integration(session: nox.Session) -> None:
 
 
 @nox.session
+def cluster(session: nox.Session) -> None:
+    """Run the tests on real clusters, which k3d makes; what can't be had is skipped, and counted."""
+    pytest(session, "tests/cluster")
+
+
+@nox.session
 def smoke(session: nox.Session) -> None:
     """Bring the whole system up and check every joint once."""
     experiments(session, "smoke")

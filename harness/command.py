@@ -12,12 +12,13 @@ import os
 import selectors
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from .errors import CommandError
 
@@ -62,6 +63,7 @@ def run(  # noqa: PLR0913 - each is one independent, optional question about a r
     env: Mapping[str, str] | None = None,
     timeout: float | None = None,
     check: bool = True,
+    stdin: str | bytes = b"",
     on_line: Callable[[str], None] | None = None,
     cancelled: threading.Event | None = None,
 ) -> Completed:
@@ -73,6 +75,7 @@ def run(  # noqa: PLR0913 - each is one independent, optional question about a r
         env: variables added to this process's environment.
         timeout: seconds after which it is ended and :class:`CommandError` raised.
         check: raise if the exit status is not 0.
+        stdin: what it reads from its standard input; by default nothing.
         on_line: called, from another thread, with each line of standard error while the program runs.
         cancelled: once set, the program is ended and :class:`Cancelled` raised.
 
@@ -81,10 +84,15 @@ def run(  # noqa: PLR0913 - each is one independent, optional question about a r
 
     >>> run(["echo", "hello"]).stdout
     'hello\n'
+    >>> run(["cat"], stdin="from here").stdout
+    'from here'
     """
     words = tuple(str(word) for word in argv)
     started = time.monotonic()
-    process = _start(words, cwd, {**os.environ, **(env or {})})
+    with tempfile.TemporaryFile() as given:  # a file needs nobody to feed it meanwhile, as a pipe does
+        given.write(stdin.encode() if isinstance(stdin, str) else stdin)
+        given.seek(0)
+        process = _start(words, cwd, {**os.environ, **(env or {})}, given)
     streams = _Streams(process, on_line)
     try:
         ended = _wait(process, timeout, cancelled)
@@ -120,14 +128,16 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _start(words: tuple[str, ...], cwd: Path | None, env: dict[str, str]) -> subprocess.Popen[bytes]:
+def _start(
+    words: tuple[str, ...], cwd: Path | None, env: dict[str, str], stdin: IO[bytes]
+) -> subprocess.Popen[bytes]:
     for pause in (*_BUSY_PAUSES, None):
         try:
             return subprocess.Popen(
                 words,
                 cwd=cwd,
                 env=env,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,

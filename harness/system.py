@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from .generator import Generator
+
 
 class Capability(enum.Enum):
     """Something that not every backend can do to a service."""
@@ -164,6 +166,7 @@ class Kubernetes:
         charts: what is installed beside it; one of them is Prometheus.
         prometheus: ``namespace/service:port`` of the Prometheus that scrapes it.
         load_image: the image that runs k6.
+        cluster: name of the k3d cluster that is made for it.
     """
 
     overlay: Path
@@ -172,6 +175,7 @@ class Kubernetes:
     charts: tuple[Chart, ...]
     prometheus: str
     load_image: str
+    cluster: str = "verdict-harness"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +236,10 @@ class Deployment(Protocol):
     @property
     def prometheus(self) -> str:
         """Base URL of the Prometheus that scrapes this system and takes remote write."""
+
+    @property
+    def generator(self) -> Generator | None:
+        """Where k6 runs; ``None`` for this machine."""
 
     def endpoint(self, service: str, port: str = "http") -> Endpoint:
         """Where a port of a service answers, as seen from the harness."""

@@ -106,6 +106,10 @@ class ExternalDeployment:
         """Base URL of the Prometheus that scrapes this system and takes remote write."""
         return self._prometheus
 
+    @property
+    def generator(self) -> None:
+        """None: k6 runs on this machine."""
+
     def endpoint(self, service: str, port: str = "http") -> Endpoint:
         """Where a port of a service answers.
 

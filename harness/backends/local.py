@@ -126,6 +126,10 @@ class LocalDeployment:
         """Base URL of the Prometheus that scrapes this system and takes remote write."""
         return self.endpoint(prometheus.NAME).url
 
+    @property
+    def generator(self) -> None:
+        """None: k6 runs on this machine."""
+
     def endpoint(self, service: str, port: str = "http") -> Endpoint:
         """Where a port of a service answers.
 

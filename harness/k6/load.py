@@ -41,6 +41,8 @@ class Load:
         ids: how many requests carried an id (k6's metadata ``id``, which scripts may set).
         repeated: how many of these an id that an earlier one had carried.
         exit_status: of k6; minus the signal's number if one ended it.
+        ahead: by how many seconds the clock where k6 ran was ahead of the harness's; 0 where no difference
+            could be seen. Its raw samples, and so ``window``, are by that clock.
         trouble: every reason why nothing may be concluded from this load, most telling first.
     """
 
@@ -64,6 +66,7 @@ class Load:
     ids: int = 0
     repeated: int = 0
     exit_status: int | None = None
+    ahead: float = 0.0
     trouble: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:

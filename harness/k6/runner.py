@@ -1,34 +1,27 @@
-"""Run k6 under guard, watch the system meanwhile, act on time, and collect whatever was measured."""
+"""Run k6, watch the system meanwhile, act on time, and read back whatever was measured."""
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
-import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..backends.guarded import Guarded, Plan
-from ..backends.ports import Ports
 from ..errors import HarnessError, LoadError, ServiceDied
-from ..programs import provide
+from ..generator import RAW, Brief, Running
 from ..system import Deployment
 from ..window import Window
 from . import samples, trouble
+from .here import Here
 from .live import Live
 from .load import Load
 
 Action = tuple[float, Callable[[], None]]
 
-_STATS = ",".join((*samples.TREND, "count"))
 _LOOK = 0.2  # seconds
-_RUNNING = 7  # of k6's execution states: set-up is over, iterations begin
 _STOP_TIMEOUT = 45.0  # seconds for k6 to end its iterations, tear down and write its summary
 _SETUP_ALLOWANCE = 300.0  # seconds beyond the load's own length until k6 must have ended
-_PUSH_INTERVAL = "2s"
 
 
 def run_load(  # noqa: PLR0913 - each is one independent question about a load
@@ -71,41 +64,36 @@ def run_load(  # noqa: PLR0913 - each is one independent question about a load
     """
     if not script.is_file():
         raise LoadError("there is no such script", expected="a k6 script", found="none", where=str(script))
-    run = _Run(deployment, name, seconds, sorted(actions, key=lambda action: action[0]))
-    tags = tags or {}
     directory.mkdir(parents=True, exist_ok=True)
-    files = _Files(directory, name)
+    limit = seconds + _SETUP_ALLOWANCE
+    brief = Brief(name, script.resolve(), testid, env or {}, limit, directory.resolve())
+    run = _Run(deployment, limit, sorted(actions, key=lambda action: action[0]))
+    tags = tags or {}
+    live = Live(
+        name=name,
+        seconds=seconds,
+        begun=run.begun,
+        prometheus=deployment.prometheus,
+        testid=testid,
+        tags=tags,
+    )
     interrupt: KeyboardInterrupt | None = None
     started = time.time()
-    with Ports() as ports:
-        port = ports.reserve()
-        plan = Plan(
-            argv=_arguments(script.resolve(), files, port, testid, env or {}),
-            cwd=directory,
-            log=files.log,
-            env=_environment(deployment.prometheus),
-            grace=10.0,
-            hold=[ports.descriptor(port)],
-        )
-        live = Live(
-            name=name,
-            seconds=seconds,
-            begun=run.begun,
-            prometheus=deployment.prometheus,
-            testid=testid,
-            tags=tags,
-        )
-        with Guarded(plan) as k6, live:
-            try:
-                run.watch(k6, port)
-            except KeyboardInterrupt as error:
-                interrupt = error
-                run.stop(k6, "it was interrupted by Ctrl-C")
-        status = k6.status
+    with (deployment.generator or Here(deployment.prometheus)).start(brief) as k6, live:
+        try:
+            run.watch(k6)
+            remains = k6.collect()
+        except KeyboardInterrupt as error:
+            interrupt = error
+            run.stop(k6, "it was interrupted by Ctrl-C")
+            remains = k6.collect()
     ending = trouble.Ending(
-        status, run.trouble, trouble.read_summary(files.summary), trouble.read_log(files.log)
+        remains.status,
+        (*run.trouble, *remains.trouble),
+        trouble.read_summary(brief.summary),
+        trouble.read_log(brief.log),
     )
-    raw = samples.read(files.raw, tags)
+    raw = samples.read(brief.raw, tags)
     window, short = _window(raw, started, settle)
     measured = raw.within(window)
     ids, repeated = raw.ids
@@ -130,7 +118,8 @@ def run_load(  # noqa: PLR0913 - each is one independent question about a load
         succeeded=raw.by_second(succeeded=True),
         ids=ids,
         repeated=repeated,
-        exit_status=status,
+        exit_status=remains.status,
+        ahead=remains.ahead,
         trouble=(*trouble.find(raw, ending, planned, tags), *short),
     )
     (directory / "load.json").write_text(json.dumps(load.to_json(), indent=2) + "\n", encoding="utf-8")
@@ -149,28 +138,10 @@ def requests(directory: Path, tags: Mapping[str, str]) -> list[samples.Request]:
     Raises:
         LoadError: there are no raw samples, or they are not whole.
     """
-    raw = samples.read(_Files(directory, directory.name).raw, tags)
+    raw = samples.read(directory / RAW, tags)
     if raw.damage:
         raise LoadError("a load's raw samples can't be used", found=raw.damage, where=str(directory))
     return raw.requests
-
-
-@dataclass(frozen=True)
-class _Files:
-    directory: Path
-    name: str
-
-    @property
-    def log(self) -> Path:
-        return self.directory / f"k6-{self.name}.log"
-
-    @property
-    def raw(self) -> Path:
-        return self.directory / "raw.csv.gz"
-
-    @property
-    def summary(self) -> Path:
-        return self.directory / "summary.json"
 
 
 @dataclass
@@ -178,8 +149,7 @@ class _Run:
     """A load while it is on."""
 
     deployment: Deployment
-    name: str
-    seconds: float
+    limit: float
     actions: list[Action]
     trouble: list[str] = field(default_factory=list)
     _began: float | None = None
@@ -188,20 +158,20 @@ class _Run:
         """For how many seconds iterations have been made; ``None`` before the first."""
         return None if self._began is None else time.monotonic() - self._began
 
-    def watch(self, k6: Guarded, port: int) -> None:
+    def watch(self, k6: Running) -> None:
         """Wait for the end of k6; meanwhile act on time, and stop it when it has lost its sense."""
-        deadline = time.monotonic() + self.seconds + _SETUP_ALLOWANCE
-        while k6.wait(_LOOK) is None:
+        deadline = time.monotonic() + self.limit
+        while not k6.ended(_LOOK):
             try:
                 self.deployment.check()
             except ServiceDied as death:
                 self.stop(k6, str(death))
                 return
-            if self._began is None and _is_running(port):
+            if self._began is None and k6.begun():
                 self._began = time.monotonic()
             self._act()
             if time.monotonic() > deadline:
-                self.stop(k6, f"it did not end within {self.seconds + _SETUP_ALLOWANCE:g} s")
+                self.stop(k6, f"it did not end within {self.limit:g} s")
                 return
         # k6 may have ended because of a death that was not looked for yet
         try:
@@ -210,11 +180,11 @@ class _Run:
             self.trouble.append(str(death))
         self.trouble += [f"what was to happen {at:g} s into the load never did" for at, _ in self.actions]
 
-    def stop(self, k6: Guarded, why: str) -> None:
+    def stop(self, k6: Running, why: str) -> None:
         """End k6 early but in order: it still writes its summary."""
         self.trouble.append(why)
-        k6.signal(signal.SIGINT)
-        if k6.wait(_STOP_TIMEOUT) is None:
+        k6.interrupt()
+        if not k6.ended(_STOP_TIMEOUT):
             self.trouble.append(f"k6 did not end within {_STOP_TIMEOUT:g} s of being interrupted")
 
     def _act(self) -> None:
@@ -225,52 +195,6 @@ class _Run:
                 action()
             except HarnessError as error:
                 self.trouble.append(f"at {at:g} s: {error}")
-
-
-def _arguments(
-    script: Path, files: _Files, port: int, testid: str, env: Mapping[str, str]
-) -> tuple[str, ...]:
-    variables = [word for key, value in env.items() for word in ("--env", f"{key}={value}")]
-    return (
-        str(provide("k6").path),
-        "run",
-        "--quiet",
-        "--no-color",
-        "--no-usage-report",
-        f"--address=127.0.0.1:{port}",
-        "--out=experimental-prometheus-rw",
-        f"--out=csv={files.raw}",
-        f"--summary-export={files.summary}",
-        "--summary-mode=full",
-        f"--summary-trend-stats={_STATS}",
-        f"--tag=testid={testid}",
-        *variables,
-        str(script),
-    )
-
-
-def _environment(prometheus: str) -> dict[str, str | None]:
-    # the user's own K6_ variables (a duration, another output) would make it another load
-    return {
-        **{key: None for key in os.environ if key.startswith("K6_")},
-        "K6_PROMETHEUS_RW_SERVER_URL": f"{prometheus}/api/v1/write",
-        "K6_PROMETHEUS_RW_TREND_AS_NATIVE_HISTOGRAM": "true",
-        "K6_PROMETHEUS_RW_STALE_MARKERS": "true",
-        "K6_PROMETHEUS_RW_PUSH_INTERVAL": _PUSH_INTERVAL,
-        "K6_CSV_TIME_FORMAT": "unix_micro",
-    }
-
-
-def _is_running(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1.0)
-    try:
-        connection.request("GET", "/v1/status")
-        content = json.loads(connection.getresponse().read())
-        return int(content["data"]["attributes"]["status"]) >= _RUNNING
-    except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
-        return False  # not up yet, or ending
-    finally:
-        connection.close()
 
 
 def _window(raw: samples.Raw, started: float, settle: float) -> tuple[Window, list[str]]:
