@@ -117,7 +117,7 @@ class KafkaProcess(Broker):
         # Only root may make a small disk; without it the one test that needs that is skipped.
         self.has_disk = os.geteuid() == 0 and shutil.which("mount") is not None
         if self.has_disk:
-            mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "brokers-test", str(self.data)]
+            mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "VERDICT_TESTS_SESSION", str(self.data)]
             self.has_disk = subprocess.run(mount, check=False, capture_output=True).returncode == 0
 
     def log(self) -> str:
