@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 
 ORDERS = 200
 
@@ -146,7 +147,25 @@ def test_paused_and_a_full_queue(
     nothing_is_lost(it, records)
 
 
-@pytest.mark.parametrize("how", ["empty disk", "topics deleted"])
+def write_over(broker: Any) -> None:
+    """Make the topics anew, with more of others' events than the engine ever sent."""
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
+    for future in admin.delete_topics(["orders", "matches"], operation_timeout=20).values():
+        future.result(20)
+    deadline = time.monotonic() + 20
+    while {"orders", "matches"} & set(admin.list_topics(timeout=20).topics):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    for future in admin.create_topics([NewTopic(topic, 12, 1) for topic in ("orders", "matches")]).values():
+        future.result(20)
+    producer = Producer({"bootstrap.servers": broker.bootstrap, "log_level": 0, "partitioner": "murmur2"})
+    for number in range(2 * ORDERS):
+        for topic in ("orders", "matches"):
+            producer.produce(topic, f'{{"log": "another", "sequence": {number}}}', "TEST-ASSET-A")
+    assert producer.flush(30) == 0
+
+
+@pytest.mark.parametrize("how", ["empty disk", "written over"])
 def test_what_had_arrived_is_gone(
     broker: Any, engine: Callable[..., Any], consume: Callable[..., list[Any]], how: str
 ) -> None:
@@ -158,9 +177,7 @@ def test_what_had_arrived_is_gone(
         broker.restart(empty=True)
     else:
         assert it.stop() == 0
-        admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
-        for future in admin.delete_topics(["orders", "matches"], operation_timeout=20).values():
-            future.result(20)
+        write_over(broker)
         it = engine(KAFKA_BOOTSTRAP=broker.bootstrap).ready()
     trade(it, 20)
     it.until(lambda: it.metrics()["me_event_resends_total"] == 1)
