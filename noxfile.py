@@ -15,6 +15,7 @@ nox.options.sessions = ["lint", "types", "unit"]
 
 ROOT = Path(__file__).parent
 LOCK = ROOT / "requirements.lock"
+RUNTIME_LOCK = ROOT / "requirements-runtime.lock"
 ENVIRONMENT = ROOT / ".nox" / f"env-{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -94,6 +95,12 @@ def integration(session: nox.Session) -> None:
 
 
 @nox.session
+def cluster(session: nox.Session) -> None:
+    """Run the tests on real clusters, which k3d makes; what can't be had is skipped, and counted."""
+    pytest(session, "tests/cluster")
+
+
+@nox.session
 def smoke(session: nox.Session) -> None:
     """Bring the whole system up and check every joint once."""
     experiments(session, "smoke")
@@ -132,6 +139,12 @@ def tools(session: nox.Session) -> None:
 
 
 @nox.session
+def dashboard(session: nox.Session) -> None:
+    """Write grafana/me-experiment.json from its code; ``-- --push URL`` puts it into a Grafana."""
+    session.run(python(session), "-m", "grafana", *session.posargs, external=True)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure engine and gateway against a bare server, interleaved: CPU per operation and its spread."""
     exe = python(session)
@@ -141,18 +154,19 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Resolve the dependencies anew into requirements.lock, with hashes, for every platform."""
+    """Resolve the dependencies anew, with hashes, for every platform: all, and those that images need."""
     uv = ENVIRONMENT.parent / "uv"
     if not (uv / "bin" / "uv").exists():
         session.run(sys.executable, "-m", "venv", str(uv), external=True)
         session.run(
             str(uv / "bin" / "python"), "-m", "pip", "install", "--quiet", "uv==0.13.8", external=True
         )
+    compile_ = (str(uv / "bin" / "uv"), "pip", "compile", "--universal", "--generate-hashes")
+    options = ("--python-version", "3.11", "--no-header", "--quiet", *session.posargs)
+    session.run(*compile_, "pyproject.toml", "--group", "dev", "-o", LOCK.name, *options, external=True)
+    # The images get the versions that were tested, and nothing that they do not run.
     session.run(
-        *(str(uv / "bin" / "uv"), "pip", "compile", "pyproject.toml", "--group", "dev", "--universal"),
-        *("--generate-hashes", "--python-version", "3.11", "--no-header", "--quiet", "-o", LOCK.name),
-        *session.posargs,
-        external=True,
+        *(*compile_, "--group", "exchange", "-c", LOCK.name, "-o", RUNTIME_LOCK.name, *options), external=True
     )
 
 

@@ -6,7 +6,6 @@ Only its shape is told here: names, ports, environment. The backends know how to
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -14,8 +13,8 @@ import yaml
 from harness.brokers import kafka
 from harness.system import Command, Place, Process, Service, System
 
-ROOT = Path(__file__).parents[1]
-RULES = ROOT / "prometheus" / "recording-rules.yml"
+from .cluster import RULES, kubernetes
+
 SYMBOLS = {
     "a": ("TEST-ASSET-A", "TEST-ASSET-B", "TEST-ASSET-C", "TEST-ASSET-D"),
     "b": ("TEST-ASSET-E", "TEST-ASSET-F", "TEST-ASSET-G", "TEST-ASSET-H"),
@@ -91,6 +90,7 @@ def exchange(*shards: str) -> System:
         name="exchange-" + "".join(shards),
         services=(kafka(BROKER), *(_shard(s) for s in shards), _gateway(shards)),
         recording_rules=RULES,
+        kubernetes=kubernetes(shards),
     )
 
 

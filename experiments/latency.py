@@ -17,11 +17,11 @@ from harness.trial import Trial
 from harness.units import Quantity, ms, percent
 from harness.verdict import Verdict
 
-DEVIATIONS = 2.0  # to either side: one true p99 in 44 lies beyond
+DEVIATIONS = 1.645  # to either side: one true p99 in 20 lies beyond
 FEWEST = 400  # orders: of fewer, the upper quantile lies beyond the slowest
 SHORTEST = 12  # seconds
-BUCKET = 0.25  # from one bound of the histogram to the next
-SOMEWHERE = BUCKET / 4  # a quantile may lie anywhere in its bucket: how far off it is taken to be, relative
+FINE, COARSE = 0.06, 0.25  # from one bound of the histogram to the next, relative, in there and outside
+FINE_FROM, FINE_TO = 50e-6, 20e-3  # seconds
 
 
 class Span(NamedTuple):
@@ -93,7 +93,12 @@ def resolution(before: Span, during: Span, factor: float) -> float:
         off = factor * (before.p99 - before.low), during.high - during.p99
     else:
         off = factor * (before.high - before.p99), during.p99 - during.low
-    return math.hypot(*off, SOMEWHERE * factor * before.p99, SOMEWHERE * during.p99)
+    return math.hypot(*off, factor * _somewhere(before.p99), _somewhere(during.p99))
+
+
+def _somewhere(quantile: float) -> float:
+    """Return how far off a quantile is taken to be, since it may lie anywhere in its bucket."""
+    return quantile * (FINE if FINE_FROM <= quantile <= FINE_TO else COARSE) / 4
 
 
 def span(part: Trial, shard: str) -> Span | str:

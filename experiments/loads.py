@@ -13,7 +13,8 @@ from harness.system import Deployment, System
 from harness.trial import Plan, Trial
 
 from . import workload
-from .exchange import GATEWAY, MULTI, ROOT, SINGLE, shard_service
+from .cluster import ROOT
+from .exchange import GATEWAY, MULTI, SINGLE, shard_service
 
 PROFILES: Any = json.loads((ROOT / "k6" / "lib" / "profiles.json").read_text())
 SETTLE = {"full": 30.0, "quick": 10.0}  # seconds at the beginning of a load that are not judged

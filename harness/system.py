@@ -10,7 +10,9 @@ description as one recipe a backend: :class:`Process` for this machine.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+import json
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,6 +121,8 @@ class Chart:
         repository: URL of that; the variable ``<CHART>_CHART`` names a local chart instead.
         version: pinned.
         values: files, the later win.
+        documents: YAML files that are values as a whole, each by its place among them: what another program
+            reads as a file, too, is written once.
         needed: whether nothing can be measured without it.
     """
 
@@ -128,7 +132,25 @@ class Chart:
     repository: str
     version: str
     values: tuple[Path, ...] = ()
+    documents: Mapping[tuple[str, ...], Path] = field(default_factory=dict)
     needed: bool = True
+
+    def document_values(self) -> list[str]:
+        """Return one more values file for each of :attr:`documents`, to be given to Helm after the others."""
+        return [nested(place, path.read_text(encoding="utf-8")) for place, path in self.documents.items()]
+
+
+def nested(place: Sequence[str], document: str) -> str:
+    r"""Return the YAML that has ``document``, YAML of block style itself, at the keys ``place``.
+
+    >>> print(nested(("serverFiles", "rules.yml"), "groups:\n  - name: mine\n"), end="")
+    "serverFiles":
+      "rules.yml":
+        groups:
+          - name: mine
+    """
+    keys = "".join(f"{'  ' * depth}{json.dumps(key)}:\n" for depth, key in enumerate(place))
+    return keys + textwrap.indent(document, "  " * len(place))
 
 
 @dataclass(frozen=True, slots=True)

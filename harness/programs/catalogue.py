@@ -29,8 +29,9 @@ KAFKA_VERSION = "4.1.1"
 K6_PACKAGES = ("go.k6.io/k6",)
 PROMETHEUS_MODULE = "github.com/prometheus/prometheus"
 PROMETHEUS_PACKAGES = (f"{PROMETHEUS_MODULE}/cmd/prometheus", f"{PROMETHEUS_MODULE}/cmd/promtool")
-# Kafka's command line tools (kafka-tools) are not among them: the broker does not need them
 KAFKA_COORDINATES = (f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}", "org.slf4j:slf4j-simple:1.7.36")
+# Kafka's command line tools, without what they need beyond the broker's jars: 46 more, and only for Connect
+KAFKA_ALONE = (f"org.apache.kafka:kafka-tools:{KAFKA_VERSION}",)
 
 _K6_FLAGS = ("-ldflags=-s -w",)
 # Service discovery in clouds brings hundreds of packages; static and file targets stay, and remote write
@@ -138,7 +139,7 @@ def repin(name: str, provide: Callable[[str], Program], scratch: Path) -> None:
         module = f"{PROMETHEUS_MODULE}@v0.{int(major) * 100 + int(minor)}.{patch}"
         golang.repin(provide("go"), "prometheus", module, PROMETHEUS_PACKAGES, scratch)
     elif name == "kafka":
-        maven.repin("kafka.lock", KAFKA_COORDINATES, scratch)
+        maven.repin("kafka.lock", KAFKA_COORDINATES, KAFKA_ALONE, scratch)
 
 
 def clean(name: str, making: Making) -> None:

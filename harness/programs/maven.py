@@ -225,13 +225,21 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def repin(pins: str, coordinates: tuple[str, ...], work: Path) -> None:
-    """Resolve ``coordinates`` and all that they need, and write the lock ``pins`` anew."""
+def repin(pins: str, coordinates: tuple[str, ...], alone: tuple[str, ...], work: Path) -> None:
+    """Resolve ``coordinates`` and all that they need, and write the lock ``pins`` anew.
+
+    Args:
+        pins: the lock's file name.
+        coordinates: ``group:artifact:version``.
+        alone: likewise, but taken without what they need.
+        work: for what is fetched.
+    """
     context = MavenContext(repo_cache=work, remote_repos=repositories(), timeout=_TIMEOUT)
     wanted = [replace(Coordinate.parse(text), scope="compile") for text in coordinates]
     given, needed = context.resolver.resolve([context.create_dependency(item) for item in wanted])
     lines = []
-    for dependency in [*given, *(item for item in needed if item.scope in {"compile", "runtime"})]:
+    single = [context.create_dependency(Coordinate.parse(text)) for text in alone]
+    for dependency in [*given, *single, *(item for item in needed if item.scope in {"compile", "runtime"})]:
         artifact = dependency.artifact
         path = artifact.resolve()
         coordinate = f"{artifact.groupId}:{artifact.artifactId}:{artifact.version}"

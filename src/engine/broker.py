@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from .config import Config
 from .events import Event
 from .metrics import TOPICS
+from .refusal import Overheard, explain
+from .retained import Mark, Marks, Place, retains
+from .topics import ensure_topics
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +30,6 @@ _CONNECT_SECONDS = 10.0
 _SEND_SECONDS = _REQUEST_SECONDS + 1.0
 _CLOSE_SECONDS = 1.0
 _BATCH_BYTES = 1 << 18
-_ALREADY_EXISTS = 36
 
 
 class BrokerError(Exception):
@@ -41,8 +42,11 @@ class Broker(Protocol):
     async def connect(self) -> None:
         """Get ready to send; raise any exception if that is not possible now."""
 
-    async def send(self, batch: Sequence[Event]) -> None:
-        """Return when every event is acknowledged; after an exception some may have arrived."""
+    async def retains(self, marks: Marks, log_id: str) -> bool:
+        """Return whether the marked events, which were acknowledged, are still there."""
+
+    async def send(self, batch: Sequence[Event]) -> Mapping[Place, Mark]:
+        """Return where the last events are, once all are acknowledged; after an error some may be there."""
 
     async def close(self) -> None:
         """Let go of everything, in bounded time, without raising."""
@@ -57,21 +61,40 @@ class KafkaBroker:
     """
 
     def __init__(self, config: Config) -> None:
-        self._options = connection_options(config)
+        self._config = config
+        self._options: dict[str, Any] = {}
         self._producer: Any = None
         self._counts: dict[str, int] = {}
         self._partitions: dict[tuple[str, bytes], int] = {}
         self._partitioner = DefaultPartitioner()
 
     async def connect(self) -> None:
-        """Create what topics are missing, and connect a producer."""
-        await self._ensure_topics()
+        """Create what topics are missing, and connect a producer.
+
+        Raises:
+            BrokerError: with the reason, as far as anybody told it.
+            ConfigError: the files of keys and passwords are not in order any more.
+        """
+        # In a thread: it reads files.
+        options = await asyncio.to_thread(connection_options, self._config)
+        with Overheard() as overheard:
+            try:
+                await self._connect(options)
+            except BrokerError as error:
+                if overheard.reason is None:
+                    raise
+                raise BrokerError(f"{error}; {explain(overheard.reason)}") from error
+
+    async def _connect(self, options: dict[str, Any]) -> None:
+        self._options = options
+        await _within(_CONNECT_SECONDS, ensure_topics(options, TOPICS, PARTITIONS))
         self._producer = AIOKafkaProducer(
-            **self._options,
+            **options,
             acks="all",
             enable_idempotence=True,
             max_batch_size=_BATCH_BYTES,
         )
+        self._producer.client._topics = _Nothing()  # noqa: SLF001 - see there
         await _within(_CONNECT_SECONDS, self._producer.start())
         self._partitions.clear()
         for topic in TOPICS:
@@ -82,13 +105,23 @@ class KafkaBroker:
                     extra={"topic": topic, "expected": PARTITIONS, "found": self._counts[topic]},
                 )
 
-    async def send(self, batch: Sequence[Event]) -> None:
+    async def retains(self, marks: Marks, log_id: str) -> bool:
+        """Read the marked events back, as a consumer."""
+        if not marks:
+            return True
+        if any(partition >= self._counts.get(topic, 0) for (topic, partition), _ in marks.items()):
+            return False
+        return await _within(_CONNECT_SECONDS, retains(self._options, marks, self._config.shard_id, log_id))
+
+    async def send(self, batch: Sequence[Event]) -> Mapping[Place, Mark]:
         """Send ``batch`` as one record batch for each partition, and wait until all replicas have it."""
         producer = self._producer
+        last: dict[Place, int] = {}
         open_batches: dict[tuple[str, int], Any] = {}
         full: list[tuple[tuple[str, int], Any]] = []
         for event in batch:
             at = event.topic, self._partition(event)
+            last[at] = event.sequence
             builder = open_batches.get(at)
             if builder is None:
                 builder = open_batches[at] = producer.create_batch()
@@ -97,7 +130,8 @@ class KafkaBroker:
                 builder = open_batches[at] = producer.create_batch()
                 if builder.append(key=event.key, value=event.value, timestamp=None) is None:
                     raise BrokerError(f"an event of {len(event.value)} bytes does not fit into a batch")
-        await _within(_SEND_SECONDS, _deliver(producer, [*full, *open_batches.items()]))
+        offsets = await _within(_SEND_SECONDS, _deliver(producer, [*full, *open_batches.items()]))
+        return {at: Mark(offsets[at], sequence) for at, sequence in last.items() if offsets[at] >= 0}
 
     async def close(self) -> None:
         """Stop the producer, and if that hangs, tear it down."""
@@ -123,45 +157,47 @@ class KafkaBroker:
             partition = self._partitions[at] = self._partitioner(event.key, numbers, numbers)
         return partition
 
-    async def _ensure_topics(self) -> None:
-        admin = AIOKafkaAdminClient(**self._options)
-        try:
-            await _within(_CONNECT_SECONDS, admin.start())
-            # -1: as many replicas as the cluster's default; the empty map is aiokafka's condition for it.
-            wanted = [NewTopic(topic, PARTITIONS, -1, replica_assignments={}) for topic in TOPICS]
-            missing = set(TOPICS) - set(await _within(_CONNECT_SECONDS, admin.list_topics()))
-            if not missing:
-                return
-            answer = await _within(
-                _CONNECT_SECONDS, admin.create_topics([topic for topic in wanted if topic.name in missing])
-            )
-            for topic, code, *rest in answer.topic_errors:
-                if code not in (0, _ALREADY_EXISTS):  # another shard may have been faster
-                    raise BrokerError(f"topic {topic} can't be created: error {code} {rest}")
-                log.info("topic is there", extra={"topic": topic, "partitions": PARTITIONS, "code": code})
-        finally:
-            with contextlib.suppress(Exception):
-                await _within(_CLOSE_SECONDS, admin.close())
+
+class _Nothing(set[str]):
+    """The topics that a producer's metadata requests name: none, which asks for all that there are.
+
+    A request that names a topic has many brokers create it, with a number of
+    partitions of their own; and a producer names its topics whenever its
+    connection breaks, as when the broker comes back with an empty disk.
+    """
+
+    def add(self, _topic: str) -> None:
+        """Stay empty."""
 
 
 def connection_options(config: Config) -> dict[str, Any]:
-    """Return what every Kafka client is given; authentication and encryption belong here."""
+    """Return what every Kafka client is given.  Blocks while it reads keys and passwords from their files.
+
+    Raises:
+        ConfigError: they are not what they have to be.
+    """
     return {
         "bootstrap_servers": config.kafka_bootstrap,
         "client_id": f"me-shard-{config.shard_id}",
         "request_timeout_ms": int(_REQUEST_SECONDS * 1000),
-        "security_protocol": "PLAINTEXT",
+        **config.kafka_security.options(),
     }
 
 
-async def _deliver(producer: Any, batches: Sequence[tuple[tuple[str, int], Any]]) -> None:
+async def _deliver(producer: Any, batches: Sequence[tuple[Place, Any]]) -> dict[Place, int]:
+    """Return the offset of each partition's last event; -1 where the broker does not say."""
     futures = []
     for (topic, partition), builder in batches:
         builder.close()
         futures.append(await producer.send_batch(builder, topic, partition=partition))
-    for result in await asyncio.gather(*futures, return_exceptions=True):
+    last: dict[Place, int] = {}
+    for (at, builder), result in zip(
+        batches, await asyncio.gather(*futures, return_exceptions=True), strict=True
+    ):
         if isinstance(result, BaseException):
             raise result
+        last[at] = result.offset + builder.record_count() - 1 if result.offset >= 0 else -1
+    return last
 
 
 async def _within(seconds: float, what: Awaitable[T]) -> T:
@@ -170,4 +206,4 @@ async def _within(seconds: float, what: Awaitable[T]) -> T:
     except TimeoutError as error:
         raise BrokerError(f"no answer within {seconds:g} s") from error
     except KafkaError as error:
-        raise BrokerError(f"{type(error).__name__}: {error}") from error
+        raise BrokerError(explain(error)) from error

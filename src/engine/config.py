@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .environment import Reader
 from .errors import ConfigError
+from .security import Security
 
 DEFAULT_SYMBOLS = {
     "a": ("TEST-ASSET-A", "TEST-ASSET-B", "TEST-ASSET-C", "TEST-ASSET-D"),
@@ -17,7 +19,6 @@ DEFAULT_SYMBOLS = {
 
 # Colons and commas separate names in the gateway's maps, so they can't be part of one.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s:,\[\]]+):(?P<port>[0-9]{1,5})")
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -32,6 +33,7 @@ class Config:
         http_port: orders and health; 0 takes any free port and logs it.
         metrics_port: Prometheus exposition; 0 as above.
         kafka_bootstrap: ``host:port`` of one or more brokers, comma-separated.
+        kafka_security: how the engine and the broker know each other.
         wal_path: directory of the write-ahead log, owned by one process.
         wal_size_mb: size of one log segment, in MiB.
         ring_buffer_size: orders that may wait for matching, a power of two.
@@ -47,6 +49,7 @@ class Config:
     http_port: int
     metrics_port: int
     kafka_bootstrap: str
+    kafka_security: Security
     wal_path: Path
     wal_size_mb: int
     ring_buffer_size: int
@@ -70,17 +73,18 @@ class Config:
         engine.errors.ConfigError: HTTP_PORT: expected an integer from 0 to 65535, found 'no'; \
 RING_BUFFER_SIZE: expected a power of two, found '1000'
         """
-        read = _Reader(env)
+        read = Reader(env)
         shard_id = read.text("SHARD_ID", "a")
         if not _NAME.fullmatch(shard_id):
             read.mistake("SHARD_ID", "letters, digits, '.', '_' and '-', 64 at most", shard_id)
         config = cls(
             shard_id=shard_id,
-            symbols=read.symbols(shard_id),
+            symbols=_symbols(read, shard_id),
             host=read.text("HOST", "0.0.0.0"),  # noqa: S104 - a container's port must be reachable
             http_port=read.integer("HTTP_PORT", 8080, 0, 65535),
             metrics_port=read.integer("METRICS_PORT", 9091, 0, 65535),
             kafka_bootstrap=read.addresses("KAFKA_BOOTSTRAP", "localhost:9092"),
+            kafka_security=Security.from_env(read),
             wal_path=read.directory("WAL_PATH", f"wal/{shard_id}"),
             wal_size_mb=read.integer("WAL_SIZE_MB", 64, 1, 65536),
             ring_buffer_size=read.power_of_two("RING_BUFFER_SIZE", 131072, 2**24),
@@ -96,75 +100,18 @@ RING_BUFFER_SIZE: expected a power of two, found '1000'
         return config
 
 
-class _Reader:
-    """Reads variables and collects mistakes; after a mistake it goes on with the default."""
-
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self._env = env
-        self.mistakes: list[str] = []
-
-    def mistake(self, name: str, expected: str, found: str) -> None:
-        self.mistakes.append(f"{name}: expected {expected}, found {found!r}")
-
-    def text(self, name: str, default: str) -> str:
-        return self._env.get(name, "").strip() or default
-
-    def integer(self, name: str, default: int, low: int, high: int) -> int:
-        text = self.text(name, str(default))
-        # int() alone would take '1_000', ' 7 ' and other alphabets' digits.
-        if not re.fullmatch(r"[0-9]{1,12}", text) or not low <= int(text) <= high:
-            self.mistake(name, f"an integer from {low} to {high}", text)
-            return default
-        return int(text)
-
-    def power_of_two(self, name: str, default: int, high: int) -> int:
-        before = len(self.mistakes)
-        value = self.integer(name, default, 1, high)
-        if len(self.mistakes) == before and value & (value - 1):
-            self.mistake(name, "a power of two", self.text(name, ""))
-        return value
-
-    def seconds(self, name: str, default: float, high: float) -> float:
-        text = self.text(name, str(default))
-        if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or float(text) > high:
-            self.mistake(name, f"seconds from 0 to {high:g}", text)
-            return default
-        return float(text)
-
-    def choice(self, name: str, default: str, among: tuple[str, ...]) -> str:
-        text = self.text(name, default).upper()
-        if text not in among:
-            self.mistake(name, f"one of {', '.join(among)}", text)
-            return default
-        return text
-
-    def symbols(self, shard_id: str) -> tuple[str, ...]:
-        text = self.text("SHARD_SYMBOLS", "")
-        if not text:
-            if shard_id not in DEFAULT_SYMBOLS:
-                self.mistake(
-                    "SHARD_SYMBOLS", f"a comma list of symbols, as shard {shard_id!r} has no default", ""
-                )
-            return DEFAULT_SYMBOLS.get(shard_id, ())
-        names = tuple(name.strip() for name in text.split(","))
-        for name in names:
-            if not _NAME.fullmatch(name):
-                self.mistake("SHARD_SYMBOLS", "names of letters, digits, '.', '_' and '-', 64 at most", name)
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            self.mistake("SHARD_SYMBOLS", "each symbol once", name)
-        return names
-
-    def addresses(self, name: str, default: str) -> str:
-        text = self.text(name, default)
-        parts = [part.strip() for part in text.split(",")]
-        for part in parts:
-            match = _ADDRESS.fullmatch(part)
-            if match is None or not 0 < int(match["port"]) <= 65535:  # noqa: PLR2004 - the last port there is
-                self.mistake(name, "host:port, or several with commas between", part)
-        return ",".join(parts)
-
-    def directory(self, name: str, default: str) -> Path:
-        path = Path(self.text(name, default))
-        if path.exists() and not path.is_dir():
-            self.mistake(name, "a directory", f"{path}, which is a file")
-        return path
+def _symbols(read: Reader, shard_id: str) -> tuple[str, ...]:
+    text = read.text("SHARD_SYMBOLS", "")
+    if not text:
+        if shard_id not in DEFAULT_SYMBOLS:
+            read.mistake(
+                "SHARD_SYMBOLS", f"a comma list of symbols, as shard {shard_id!r} has no default", ""
+            )
+        return DEFAULT_SYMBOLS.get(shard_id, ())
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if not _NAME.fullmatch(name):
+            read.mistake("SHARD_SYMBOLS", "names of letters, digits, '.', '_' and '-', 64 at most", name)
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        read.mistake("SHARD_SYMBOLS", "each symbol once", name)
+    return names

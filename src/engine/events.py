@@ -26,11 +26,13 @@ class Event(NamedTuple):
         topic: ``orders`` or ``matches``.
         key: the symbol, which decides the partition.
         value: JSON.
+        sequence: of the event, unique for each topic, shard and log.
     """
 
     topic: str
     key: bytes
     value: bytes
+    sequence: int
 
 
 def events(shard: str, log_id: str, order: Order, fills: tuple[Fill, ...]) -> Iterator[Event]:
@@ -58,7 +60,7 @@ def events(shard: str, log_id: str, order: Order, fills: tuple[Fill, ...]) -> It
         "sequence": order.sequence,
         "log": log_id,
     }
-    yield Event("orders", key, orjson.dumps(placed))
+    yield Event("orders", key, orjson.dumps(placed), order.sequence)
     for fill in fills:
         executed = {
             "type": "MATCH_EXECUTED",
@@ -76,7 +78,7 @@ def events(shard: str, log_id: str, order: Order, fills: tuple[Fill, ...]) -> It
             "sequence": fill.number,
             "log": log_id,
         }
-        yield Event("matches", key, orjson.dumps(executed))
+        yield Event("matches", key, orjson.dumps(executed), fill.number)
 
 
 Entry = tuple[Order, tuple[Fill, ...]]
@@ -131,6 +133,12 @@ class EventQueue:
         """Take an order that was read back from the log."""
         self._entries.append((order, fills))
         self.depth += 1 + len(fills)
+
+    def begin_again(self) -> None:
+        """Drop everything; all of it is to be read from the log, from its first record."""
+        self._entries.clear()
+        self.depth = 0
+        self.overflowed = True
 
     def first(self, count: int) -> list[Entry]:
         """Return the oldest ``count`` entries, or fewer, without taking them out."""

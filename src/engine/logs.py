@@ -7,6 +7,13 @@ import sys
 
 from pythonjsonlogger.json import JsonFormatter
 
+_OTHERS = {
+    "sanic.root": logging.WARNING,
+    "sanic.server": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "aiokafka": logging.ERROR,
+}
+
 
 def configure(level: str, shard: str) -> None:
     """Send every log of this process to standard error as JSON, each line with the shard."""
@@ -24,8 +31,10 @@ def configure(level: str, shard: str) -> None:
     root.setLevel(level)
     logging.captureWarnings(capture=True)
     # Sanic says what we say ourselves; aiokafka repeats each failed attempt several times a second.
-    if level != "DEBUG":
-        logging.getLogger("sanic.root").setLevel(logging.WARNING)
-        logging.getLogger("sanic.server").setLevel(logging.WARNING)
-        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-        logging.getLogger("asyncio").setLevel(logging.WARNING)
+    for name, least in _OTHERS.items():
+        logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else least)
+    aiokafka = logging.getLogger("aiokafka")
+    aiokafka.propagate = level == "DEBUG"
+    aiokafka.addHandler(logging.NullHandler())  # without any handler Python itself would print its errors
+    # It would log every request that it sends, and the one that authenticates holds the password.
+    logging.getLogger("aiokafka.conn").setLevel(logging.INFO if level == "DEBUG" else logging.NOTSET)

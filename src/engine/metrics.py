@@ -26,28 +26,31 @@ from .orders import REASONS
 
 TOPICS = ("orders", "matches")
 
-_STEPS = (1.0, 1.25, 1.6, 2.0, 2.5, 3.2, 4.0, 5.0, 6.3, 8.0)  # ten to a decade, as resistors are made
+_TEN = (1, 1.25, 1.6, 2, 2.5, 3.15, 4, 5, 6.3, 8)  # steps of a decade, a quarter apart
+_FORTY = (
+    *(1, 1.06, 1.12, 1.18, 1.25, 1.32, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2, 2.12, 2.24, 2.36, 2.5, 2.65, 2.8, 3),
+    *(3.15, 3.35, 3.55, 3.75, 4, 4.25, 4.5, 4.75, 5, 5.3, 5.6, 6, 6.3, 6.7, 7.1, 7.5, 8, 8.5, 9, 9.5),
+)  # 6 % apart; both are the preferred numbers of ISO 3
 
 
-def fine(low: float, high: float, *exact: float) -> tuple[float, ...]:
-    """Return bounds from ``low`` to ``high``, ten to a decade (a quarter apart), and ``exact`` ones.
+def grid(steps: Iterable[float], low: float, high: float, *exact: float) -> tuple[float, ...]:
+    """Return the bounds from ``low`` to ``high`` that have ``steps`` to a decade, and ``exact`` ones.
 
-    >>> fine(1e-3, 5e-3, 3e-3)
-    (0.001, 0.00125, 0.0016, 0.002, 0.0025, 0.003, 0.0032, 0.004, 0.005)
+    >>> grid(_TEN, 1e-3, 5e-3, 3e-3)
+    (0.001, 0.00125, 0.0016, 0.002, 0.0025, 0.003, 0.00315, 0.004, 0.005)
     """
     # Through text, so that a bound is the same number as the literal in a query.
-    grid = {float(f"{step}e{power}") for power in range(-7, 2) for step in _STEPS}
-    return tuple(sorted({bound for bound in grid if low <= bound <= high} | set(exact)))
+    every = {float(f"{step}e{power}") for power in range(-7, 2) for step in steps}
+    return tuple(sorted({bound for bound in every if low <= bound <= high} | set(exact)))
 
 
-# Ten a decade where a change of 10 % must show; coarser for stages, but exact at budgets and their multiples.
-MATCH_BUCKETS = fine(20e-6, 1.0, 2.5, 5.0, 10.0)
+# Where p99 lives, a change of 10 % must show. More buckets cost a scrape more, and an observation nothing.
+MATCH_BUCKETS = grid(_TEN, 20e-6, 1.0, *grid(_FORTY, 50e-6, 20e-3))
 
 
 def coarse(low: float, high: float, *exact: float) -> tuple[float, ...]:
-    """As :func:`fine` with five to a decade."""
-    grid = {float(f"{step}e{power}") for power in range(-7, 2) for step in (1, 1.5, 2.5, 4, 6.5)}
-    return tuple(sorted({bound for bound in grid if low <= bound <= high} | set(exact)))
+    """Return bounds with five to a decade, and ``exact`` ones."""
+    return grid((1, 1.5, 2.5, 4, 6.5), low, high, *exact)
 
 
 STAGE = (0.0001, 0.0005, 0.001, 0.005, 0.01)

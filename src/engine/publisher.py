@@ -18,6 +18,7 @@ from .events import Entry, EventQueue, events
 from .matching import Fill, Matcher
 from .metrics import Metrics
 from .orders import Order
+from .retained import Marks
 from .segments import ORDER, Reader
 from .wal import Wal
 
@@ -39,6 +40,10 @@ class Position:
 
     It is written after the fact and about once a second, so a restart may
     publish some events again, and never too few.
+
+    Attributes:
+        sequence: of the last order whose events were all acknowledged.
+        marks: where the last ones lie.
     """
 
     def __init__(self, wal: Wal) -> None:
@@ -47,12 +52,14 @@ class Position:
         self._lock = threading.Lock()  # a stop may find a save under way
         self._written = 0
         self.sequence = 0
+        self.marks = Marks()
 
     def load(self) -> None:
         """Read the file; without one, or with one of another log, nothing counts as published."""
         try:
             stored = json.loads(self._path.read_text())
             known, sequence = stored["log"] == self._wal.log_id, int(stored["sequence"])
+            marks = Marks.from_json(stored.get("marks", ()))  # former versions wrote none
         except FileNotFoundError:
             return
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -65,6 +72,7 @@ class Position:
             log.warning("the published position is another log's; all events are sent again")
             return
         self.sequence = self._written = sequence
+        self.marks = marks
 
     def check(self) -> None:
         """Raise :class:`WalError` if more was published than the log holds: its end is missing."""
@@ -83,7 +91,8 @@ class Position:
                 return
             partial = self._path.with_suffix(".tmp")
             with partial.open("w") as file:
-                json.dump({"log": self._wal.log_id, "sequence": sequence}, file)
+                stored = {"log": self._wal.log_id, "sequence": sequence, "marks": self.marks.to_json()}
+                json.dump(stored, file)
                 file.flush()
                 os.fdatasync(file.fileno())
             partial.replace(self._path)
@@ -128,6 +137,9 @@ class Publisher:
 
     Args:
         matched: returns the sequence of the last order that live matching has executed or seeded.
+
+    Attributes:
+        resends: how often the broker had lost what it had acknowledged, and everything was sent again.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it connects
@@ -141,6 +153,7 @@ class Publisher:
     ) -> None:
         self.queue = EventQueue(queue_limit)
         self.position = Position(wal)
+        self.resends = 0
         self._broker = broker
         self._wal = wal
         self._metrics = metrics
@@ -151,7 +164,7 @@ class Publisher:
         self._idle = False
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
-        self._reported = -_REPORT_SECONDS
+        self._reported: dict[str, float] = {}
 
     def hand(self, order: Order, fills: tuple[Fill, ...]) -> None:
         """Take the events of an executed order.  O(1); never waits, whatever the broker does."""
@@ -198,6 +211,8 @@ class Publisher:
             try:
                 if not connected:
                     await self._broker.connect()
+                    if not await self._broker.retains(self.position.marks, self._wal.log_id):
+                        self._begin_again()
                     connected = True
                     log.info("connected to the broker", extra=self._state())
                 await self._next()
@@ -224,23 +239,40 @@ class Publisher:
         if len(queue) < _BATCH and not self._stopping:
             await asyncio.sleep(_LINGER)
         batch = queue.first(_BATCH)
-        await self._send(batch)
+        if not await self._send(batch):
+            self._begin_again()
+            return
         queue.drop(len(batch))
         self.position.sequence = batch[-1][0].sequence
 
-    async def _send(self, batch: list[Entry]) -> None:
+    async def _send(self, batch: list[Entry]) -> bool:
+        """Send the events; return False if they arrived, and what had arrived before them is gone."""
         shard, log_id = self._metrics.shard, self._wal.log_id
         messages = [event for order, fills in batch for event in events(shard, log_id, order, fills)]
-        await self._broker.send(messages)
+        marks = await self._broker.send(messages)
         published = self._metrics.published
         published["orders"] += len(batch)
         published["matches"] += len(messages) - len(batch)
+        return self.position.marks.advance(marks)
+
+    def _begin_again(self) -> None:
+        """Send everything from the log's first record on: the broker has lost what it acknowledged."""
+        log.warning(
+            "the broker has lost events that it had acknowledged; all are sent again", extra=self._state()
+        )
+        self.resends += 1
+        self.position.sequence = 0
+        self.position.marks.clear()
+        self.queue.begin_again()
+        if self._shadow is not None:
+            self._shadow.close()
+            self._shadow = None
 
     async def _refill(self) -> None:
         """Fill the queue from the log, until it is full or the log has nothing more than the live books."""
         if self._shadow is None:
             self._shadow = Shadow(self._wal.directory, self._symbols)
-            log.warning("the event queue was full; events are read from the log", extra=self._state())
+            log.warning("the event queue is not complete; events are read from the log", extra=self._state())
         shadow, queue, published = self._shadow, self.queue, self.position.sequence
         try:
             while queue.has_room() and len(queue) < _BATCH:
@@ -283,13 +315,16 @@ class Publisher:
                 log.error("the published position can't be written", extra={"error": str(error)})  # noqa: TRY400
 
     def _report(self, error: Exception) -> None:
-        now = time.monotonic()
-        if now - self._reported >= _REPORT_SECONDS:
-            self._reported = now
+        """Log a reason at once if it is a new one, then only now and then: it may come back for hours."""
+        now, reason = time.monotonic(), f"{type(error).__name__}: {error}"
+        fresh = {text: at for text, at in self._reported.items() if now - at < _REPORT_SECONDS}
+        if reason not in fresh:
+            fresh[reason] = now
             log.warning(
                 "publishing failed; it is tried again for as long as it takes",
-                extra={"error": f"{type(error).__name__}: {error}", **self._state()},
+                extra={"error": reason, **self._state()},
             )
+        self._reported = fresh
 
     def _state(self) -> dict[str, object]:
         return {

@@ -325,6 +325,11 @@ class Shard:
             "Times the event queue was full, and the log took over.",
             lambda: queue.overflows,
         )
+        metrics.counter(
+            "me_event_resends_total",
+            "Times the broker had lost what it had acknowledged, and every event was sent again.",
+            lambda: self.publisher.resends,
+        )
         metrics.gauge(
             "me_event_queue_depth", "Events that wait for the broker in memory.", lambda: queue.depth
         )

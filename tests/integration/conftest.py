@@ -1,18 +1,157 @@
-"""One Kafka for the integration tests of a worker, started when the first of them asks."""
+"""What integration tests share: engines as processes, and a Kafka that is started when first asked for."""
 
+import asyncio
+import json
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
 
 from harness.brokers import kafka as kafka_service
 from harness.system import Endpoint
+
+NOWHERE = "127.0.0.1:1"
+BOOK = ("me_orderbook_depth", "me_orderbook_price_levels")
+
+
+class Engine:
+    """A process of ``python -m engine`` on any free ports, and a client of it."""
+
+    def __init__(self, directory: Path, **env: object) -> None:
+        self.directory = directory
+        directory.mkdir(exist_ok=True)
+        self.output = directory / f"log-{time.monotonic_ns()}"
+        told = {
+            "PYTHONWARNINGS": "error",
+            "HOST": "127.0.0.1",
+            "HTTP_PORT": "0",
+            "METRICS_PORT": "0",
+            "WAL_PATH": str(directory / "wal"),
+            "WAL_SIZE_MB": "4",
+            "KAFKA_BOOTSTRAP": NOWHERE,
+            "DRAIN_SECONDS": "0.2",
+        }
+        with self.output.open("wb") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "engine"],
+                env={**os.environ, **told, **{key: str(value) for key, value in env.items()}},
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+        self.client = httpx.Client(timeout=30)
+
+    def close(self) -> None:
+        self.client.close()
+        self.process.kill()
+        self.process.wait()
+
+    def log(self) -> list[dict[str, Any]]:
+        lines = [line for line in self.output.read_text().splitlines() if line.endswith("}")]
+        return [json.loads(line) for line in lines]
+
+    def ready(self) -> "Engine":
+        facts = self.until(lambda: next((line for line in self.log() if line["message"] == "serving"), None))
+        self.client.base_url = httpx.URL(f"http://127.0.0.1:{facts['http_port']}")
+        self.metrics_url = f"http://127.0.0.1:{facts['metrics_port']}/metrics"
+        assert self.client.get("/health").json() == {"status": "UP", "shardId": "a"}
+        return self
+
+    def until(self, probe: Callable[[], Any], seconds: float = 60) -> Any:
+        deadline = time.monotonic() + seconds
+        while not (found := probe()):
+            assert self.process.poll() is None, self.output.read_text()
+            assert time.monotonic() < deadline, self.output.read_text()[-3000:]
+            time.sleep(0.02)
+        return found
+
+    def order(self, price: int | None, quantity: int = 10, side: str = "BUY", **more: Any) -> httpx.Response:
+        body = {"orderId": "o", "symbol": "TEST-ASSET-A", "side": side, "price": price, "quantity": quantity}
+        return self.client.post("/orders", json={**body, **more})
+
+    def seed(self, *prices: int, quantity: int = 10) -> httpx.Response:
+        base = {"symbol": "TEST-ASSET-A", "side": "SELL", "quantity": quantity}
+        made = [{**base, "orderId": f"s{number}", "price": price} for number, price in enumerate(prices)]
+        return self.client.post("/seed", json={"orders": made})
+
+    def metrics(self) -> dict[str, float]:
+        families = text_string_to_metric_families(self.client.get(self.metrics_url).text)
+        found = {}
+        for family in families:
+            for sample in family.samples:
+                labels = {key: value for key, value in sample.labels.items() if key != "shard"}
+                assert sample.labels["shard"] == "a"
+                found[sample.name + (str(labels) if labels else "")] = sample.value
+        return found
+
+    def settled(self, received: int) -> dict[str, float]:
+        """The metrics once ``received`` orders have been matched."""
+        return self.until(
+            lambda: (
+                found if (found := self.metrics())["me_match_duration_seconds_count"] == received else None
+            )
+        )
+
+    def book(self) -> dict[str, float]:
+        return {key: value for key, value in self.metrics().items() if key.startswith(BOOK)}
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    @property
+    def log_id(self) -> str:
+        """The identity of the log, from its header."""
+        header = (self.directory / "wal" / "segment-00000001.wal").read_bytes()[:128]
+        return header[8:24].hex()
+
+    def everything_published(self) -> bool:
+        return self.metrics()["me_event_backlog_orders"] == 0
+
+    def events(self, bootstrap: str) -> dict[str, list[dict[str, Any]]]:
+        """Every event of this engine's log that is in the two topics, in the order of each partition."""
+
+        async def read() -> dict[str, list[dict[str, Any]]]:
+            consumer = AIOKafkaConsumer(
+                "orders", "matches", bootstrap_servers=bootstrap, auto_offset_reset="earliest", group_id=None
+            )
+            found: dict[str, list[dict[str, Any]]] = {"orders": [], "matches": []}
+            await consumer.start()
+            try:
+                partitions = [
+                    TopicPartition(topic, number)
+                    for topic in found
+                    for number in consumer.partitions_for_topic(topic) or ()
+                ]
+                assert len(partitions) == 24
+                ends = await consumer.end_offsets(partitions)
+                while any([await consumer.position(one) < ends[one] for one in partitions]):
+                    for batch in (await consumer.getmany(timeout_ms=200)).values():
+                        for message in batch:
+                            event = json.loads(message.value)
+                            assert message.key == event["symbol"].encode()
+                            if event["log"] == self.log_id:
+                                found[message.topic].append(event)
+            finally:
+                await consumer.stop()
+            return found
+
+        return asyncio.run(read())
 
 
 class Place:
@@ -37,12 +176,17 @@ class Kafka:
     """A broker that runs.
 
     Attributes:
-        bootstrap: ``host:port`` for clients.
+        place: where, and at which ports.
         process: the broker itself, to pause and resume.
     """
 
-    bootstrap: str
+    place: Place
     process: subprocess.Popen[bytes]
+
+    @property
+    def bootstrap(self) -> str:
+        """``host:port`` for clients."""
+        return f"127.0.0.1:{self.place.port('kafka')}"
 
     def pause(self) -> None:
         os.kill(self.process.pid, signal.SIGSTOP)
@@ -51,12 +195,15 @@ class Kafka:
         os.kill(self.process.pid, signal.SIGCONT)
 
 
-@pytest.fixture(scope="session")
-def kafka_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    place = Place(tmp_path_factory.mktemp("kafka"))
+@contextmanager
+def running_kafka(directory: Path, amend: Callable[[Place], str] = lambda _place: "") -> Iterator[Kafka]:
+    """A broker of its own, with further lines in its properties, of which a key's last line counts."""
+    place = Place(directory)
     recipe = kafka_service().process
     assert recipe is not None
     command = recipe.command(place)
+    with (directory / "server.properties").open("a") as properties:
+        properties.write(amend(place))
     log = place.directory / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -72,10 +219,22 @@ def kafka_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
                 break
             except OSError:
                 time.sleep(0.1)
-        yield Kafka(f"127.0.0.1:{place.port('kafka')}", process)
+        yield Kafka(place, process)
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture(scope="session")
+def start_kafka() -> Callable[..., AbstractContextManager[Kafka]]:
+    """For a test that needs a broker that is not like others'."""
+    return running_kafka
+
+
+@pytest.fixture(scope="session")
+def kafka_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    with running_kafka(tmp_path_factory.mktemp("kafka")) as kafka:
+        yield kafka
 
 
 @pytest.fixture
@@ -83,3 +242,15 @@ def kafka(kafka_node: Kafka) -> Iterator[Kafka]:
     """The broker, running again after the test whatever the test did with it."""
     yield kafka_node
     kafka_node.resume()
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Callable[..., Engine]]:
+    with ExitStack() as stack:
+
+        def make(name: str = "a", **env: object) -> Engine:
+            made = Engine(tmp_path / name, **env)
+            stack.callback(made.close)
+            return made
+
+        yield make

@@ -1,7 +1,7 @@
 """What the engine's unit tests share: small ways to make an order, a configuration, a shard."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from engine.config import Config
 from engine.events import Event
 from engine.orders import Order
+from engine.retained import Mark, Marks, Place
 from engine.shard import Shard
 from engine.wal import Wal
 
@@ -23,7 +24,10 @@ def make_order(
 
 
 class FakeBroker:
-    """A broker in memory that can refuse to connect, fail half-way through a batch, or hang."""
+    """A broker in memory that can refuse to connect, fail half-way through a batch, hang, or lose its disk.
+
+    It has one partition for each topic.
+    """
 
     def __init__(self) -> None:
         self.received: list[Event] = []
@@ -42,13 +46,31 @@ class FakeBroker:
             raise OSError("no broker here")
         self.connected = True
 
-    async def send(self, batch: Sequence[Event]) -> None:
+    def lose_disk(self) -> None:
+        self.received.clear()
+
+    def offsets(self, topic: str) -> list[int]:
+        return [event.sequence for event in self.received if event.topic == topic]
+
+    async def retains(self, marks: Marks, log_id: str) -> bool:
+        assert (self.connected, len(log_id)) == (True, 32)
+        return all(
+            self.offsets(topic)[mark.offset : mark.offset + 1] == [mark.sequence]
+            for (topic, _), mark in marks.items()
+        )
+
+    async def send(self, batch: Sequence[Event]) -> Mapping[Place, Mark]:
         await self.open.wait()
         if self.fail_sends:
             self.fail_sends -= 1
             self.received.extend(batch[: len(batch) // 2])
             raise OSError("the connection broke")
         self.received.extend(batch)
+        return {
+            (topic, 0): Mark(len(found) - 1, found[-1])
+            for topic in {event.topic for event in batch}
+            if (found := self.offsets(topic))
+        }
 
     async def close(self) -> None:
         self.connected = False

@@ -247,3 +247,64 @@ async def one_order(shard: Shard) -> None:
     shard.start()
     accept(shard, 1)
     await shard.stop()
+
+
+def test_what_a_broker_has_lost_is_sent_again(shard: Make, broker: Any) -> None:
+    """Noticed when it is connected to anew, and when it acknowledges at a place long passed."""
+
+    async def scenario() -> None:
+        made = shard()
+        made.start()
+        accept(made, 20)
+        await published(made)
+        broker.lose_disk()
+        broker.fail_sends = 1
+        accept(made, 2)
+        await published(made)
+        assert made.publisher.resends == 1
+        assert_all(broker, 22)
+        broker.lose_disk()
+        accept(made, 2)
+        async with asyncio.timeout(20):
+            while made.publisher.resends < 2 or made.publisher.backlog:
+                await asyncio.sleep(0.001)
+        assert made.metrics.publish_errors == 1
+        await made.stop()
+
+    asyncio.run(scenario())
+    assert_all(broker, 24)
+
+
+def test_what_a_broker_lost_between_two_starts_is_sent_again(shard: Make, broker: Any) -> None:
+    async def life(orders: int) -> int:
+        made = shard()
+        made.start()
+        accept(made, orders)
+        await published(made)
+        await made.stop()
+        return made.publisher.resends
+
+    assert asyncio.run(life(30)) == 0
+    assert asyncio.run(life(0)) == 0
+    broker.lose_disk()
+    assert asyncio.run(life(2)) == 1
+    assert_all(broker, 32)
+
+
+def test_a_position_of_a_former_version_knows_no_places(shard: Make, broker: Any) -> None:
+    async def life(orders: int) -> Shard:
+        made = shard()
+        made.start()
+        accept(made, orders)
+        await published(made)
+        await made.stop()
+        return made
+
+    made = asyncio.run(life(10))
+    path = made.wal.directory / "published.json"
+    stored = json.loads(path.read_text())
+    assert len(stored.pop("marks")) == 2
+    path.write_text(json.dumps(stored))
+    again = asyncio.run(life(2))
+    assert again.publisher.resends == 0
+    assert sequences(broker.received, "orders") == list(range(1, 13))
