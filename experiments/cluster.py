@@ -58,4 +58,5 @@ def kubernetes(shards: tuple[str, ...]) -> Kubernetes | None:
         charts=(PROMETHEUS, GRAFANA),
         prometheus=f"{MONITORING}/prometheus-server:80",
         load_image="grafana/k6:1.8.1",
+        cluster="matching-engine-exp",
     )

@@ -8,6 +8,7 @@
     ├── CommandError          a program ran and failed
     ├── WaitTimeout           something awaited did not happen in time
     ├── ServiceDied           a process of the system ended that nobody had stopped
+    ├── ClusterError          a cluster will never run what it was given
     ├── Unsupported           the backend lacks a capability that was asked for
     ├── LoadError             k6 could not be run, or left nothing behind
     ├── FaultError            a fault could not be injected, did not bite, or did not heal
@@ -83,6 +84,10 @@ class WaitTimeout(HarnessError):  # noqa: N818 - a timeout is what its users loo
 
 class ServiceDied(HarnessError):  # noqa: N818 - says what happened, as a timeout does
     """A process of the system ended that nobody had stopped."""
+
+
+class ClusterError(HarnessError):
+    """A cluster will never run what it was given."""
 
 
 class Unsupported(HarnessError):  # noqa: N818 - the word the field uses

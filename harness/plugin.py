@@ -17,6 +17,7 @@ import pytest
 from . import backends, interrupt, junit, replay, terminal
 from .errors import HarnessError, UsageError, named
 from .judge import Judge, without_value
+from .options import TABLE, Options
 from .report import QUICK_NOTE, block, quantity
 from .rollup import Criterion, Judged, exit_status
 from .run import Run, Watched
@@ -42,19 +43,8 @@ _CONVENTIONAL = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what people type after ``--``."""
     group = parser.getgroup("verdicts", "criteria and their verdicts")
-    group.addoption(
-        "--backend",
-        metavar="NAME",
-        help=f"where the system runs: {', '.join(backends.NAMES)} (default: $HARNESS_BACKEND, else local)",
-    )
-    group.addoption(
-        "--profile",
-        choices=("full", "quick"),
-        help="full: loads of full length (default); quick: shorter loads, the same limits, and not evidence",
-    )
-    group.addoption("--keep", action="store_true", help="leave the system up when the run is over")
-    group.addoption("--judge", metavar="RUN", help="judge a stored run again, such as runs/latest")
-    group.addoption("--runs", metavar="DIR", help="where runs are kept (default: runs, in pytest's rootdir)")
+    for option, words in TABLE.items():
+        group.addoption(option, **words)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -82,6 +72,10 @@ def _backend_name(config: pytest.Config) -> str:
     if name not in backends.NAMES:
         raise pytest.UsageError(f"no backend {name!r}: --backend is one of {', '.join(backends.NAMES)}")
     return name
+
+
+def _options(config: pytest.Config) -> Options:
+    return Options.read(config.getoption, config.invocation_params.dir)
 
 
 def _usage(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -173,9 +167,13 @@ def run(pytestconfig: pytest.Config) -> Iterator[Run]:
 
 
 @pytest.fixture(scope="session")
-def backend(run: Run) -> Backend:
+def backend(run: Run, pytestconfig: pytest.Config) -> Iterator[Backend]:
     """The backend that was asked for; on replay, one that refuses to deploy."""
-    return replay.Stored(run) if run.replaying else backends.backend(run.backend)
+    if run.replaying:
+        yield replay.Stored(run)
+    else:
+        with backends.opened(run.backend, _options(pytestconfig)) as backend:
+            yield backend
 
 
 @pytest.fixture
@@ -223,7 +221,7 @@ class Criteria(terminal.Beside):
 
     def _begin(self, errors: int) -> None:
         if _RUN not in self._config.stash:  # a stored run needs no backend
-            _usage(backends.backend, _backend_name(self._config))
+            _usage(backends.check, _backend_name(self._config), _options(self._config))
         self._config.add_cleanup(interrupt.heed())
         run: Run = _usage(_open, self._config)
         self.session = _usage(Session, run, self._criteria, root=self._config.rootpath)

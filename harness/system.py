@@ -166,6 +166,7 @@ class Kubernetes:
         charts: what is installed beside it; one of them is Prometheus.
         prometheus: ``namespace/service:port`` of the Prometheus that scrapes it.
         load_image: the image that runs k6.
+        cluster: name of the k3d cluster that is made for it.
     """
 
     overlay: Path
@@ -174,6 +175,7 @@ class Kubernetes:
     charts: tuple[Chart, ...]
     prometheus: str
     load_image: str
+    cluster: str = "verdict-harness"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from ..errors import Unsupported, UsageError
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from ..errors import UsageError
+from ..options import Options
 from ..system import Backend
 
 NAMES = ("local", "k3d", "kube", "external")
 
 
-def backend(name: str) -> Backend:
+def backend(name: str, options: Options | None = None) -> Backend:
     """Return the backend ``name``.
 
     Raises:
         UsageError: there is no backend of that name.
-        Unsupported: there will be, and is not yet.
     """
+    options = options or Options()
     # imported here: nobody pays for a backend that is not used, or needs what it needs
     if name == "local":
         from .local import LocalBackend  # noqa: PLC0415
@@ -23,17 +27,40 @@ def backend(name: str) -> Backend:
     if name == "external":
         from .external import ExternalBackend  # noqa: PLC0415
 
-        return ExternalBackend()
-    if name in NAMES:
-        raise Unsupported(
-            f"the backend {name} is not there yet",
-            expected="local, or external for a system that already runs (on Kubernetes, too)",
-            found=name,
-            todo="use --backend local, or port-forward the cluster's services and use --backend external",
-        )
+        return ExternalBackend(options.environment)
+    if name == "k3d":
+        from .k3d import K3dBackend  # noqa: PLC0415
+
+        return K3dBackend(options)
+    if name == "kube":
+        from .kube import KubeBackend  # noqa: PLC0415
+
+        return KubeBackend(options)
     raise UsageError(
         "there is no such backend",
         expected=", ".join(NAMES),
         found=name,
         where="--backend or HARNESS_BACKEND",
     )
+
+
+def check(name: str, options: Options) -> None:
+    """Check that the backend ``name`` has what it needs, before anything is begun.
+
+    Raises:
+        UsageError: there is no such backend, or it lacks something; says how to get that.
+    """
+    found = backend(name, options)
+    if preflight := getattr(found, "preflight", None):
+        preflight()
+
+
+@contextmanager
+def opened(name: str, options: Options) -> Iterator[Backend]:
+    """Yield the backend ``name``; what it keeps from one system to the next is gone afterwards."""
+    found = backend(name, options)
+    if isinstance(found, AbstractContextManager):
+        with found:
+            yield found
+    else:
+        yield found

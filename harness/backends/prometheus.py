@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from .. import progress
 from ..programs import provide
 from ..system import Command, Place, Process, Service, System
 from ..wait import Pending, until
@@ -19,6 +21,9 @@ INTERVAL = "5s"
 LOOKBACK = "15s"
 
 _TIMEOUT = 45.0  # seconds; a target is scraped within one interval of being there, a rule evaluated one later
+_LOOKBACK = float(LOOKBACK.removesuffix("s"))
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+_RANGE = re.compile(r"\[(\d+)([smh])[\]:]")
 _RECORD = re.compile(r"^\s*(?:-\s*)?record:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
 
 
@@ -98,6 +103,32 @@ def wait_until_measuring(url: str, system: System, alive: Callable[[], None]) ->
                 interval=0.2,
                 alive=alive,
             )
+
+
+def forget(url: str, system: System) -> None:
+    """Let a Prometheus that has watched another system before forget that.
+
+    It deletes what it has; where it may not, as its API for that has to be switched on, the longest stretch
+    of time that a recording rule looks back is waited for.
+
+    Args:
+        url: base URL of Prometheus.
+        system: what it measures from now on.
+    """
+    with httpx.Client(base_url=url, timeout=30.0, trust_env=False) as client:
+        try:
+            answer = client.post("/api/v1/admin/tsdb/delete_series", params={"match[]": '{__name__=~".+"}'})
+        except httpx.HTTPError:
+            answer = None
+    if answer is not None and answer.is_success:
+        return
+    rules = system.recording_rules.read_text(encoding="utf-8") if system.recording_rules else ""
+    ranges = [int(number) * _UNITS[unit] for number, unit in _RANGE.findall(rules)]
+    until_then = time.monotonic() + max(ranges, default=0) + _LOOKBACK
+    while (left := until_then - time.monotonic()) > 0:
+        progress.status(f"waiting {left:.0f} s, so that recording rules forget the system before")
+        time.sleep(min(1.0, left))
+    progress.done()
 
 
 def ask(client: httpx.Client, path: str, **parameters: str) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import command
 from ..command import Completed
+from ..errors import UsageError
 
 TIMEOUT = 60.0  # seconds; what takes longer by its nature says so
 
@@ -20,7 +21,7 @@ class Kubectl:
 
     Attributes:
         context: name of the context in the configuration file.
-        namespace: where objects are that don't say so themselves.
+        namespace: where objects are that don't say so themselves; empty where each says it.
         kubeconfig: the configuration file; ``None`` for the user's own.
 
     >>> Kubectl("k3d-demo", "shop").argv("get", "pods")
@@ -34,7 +35,8 @@ class Kubectl:
     def argv(self, *words: str) -> list[str]:
         """Return the whole command line, to be run by others (a guard, say)."""
         file = [] if self.kubeconfig is None else [f"--kubeconfig={self.kubeconfig}"]
-        return ["kubectl", *file, f"--context={self.context}", f"--namespace={self.namespace}", *words]
+        space = [f"--namespace={self.namespace}"] if self.namespace else []
+        return ["kubectl", *file, f"--context={self.context}", *space, *words]
 
     def run(
         self, *words: str, stdin: str | bytes = b"", timeout: float = TIMEOUT, check: bool = True
@@ -63,3 +65,21 @@ class Kubectl:
     def within(self, namespace: str) -> Kubectl:
         """Return the same for another namespace."""
         return dataclasses.replace(self, namespace=namespace)
+
+
+def current_context() -> str:
+    """Return the context that the user's kubectl uses.
+
+    Raises:
+        UsageError: there is none.
+    """
+    done = command.run(["kubectl", "config", "current-context"], timeout=TIMEOUT, check=False)
+    if done.status or not done.stdout.strip():
+        raise UsageError(
+            "which cluster is meant is not known",
+            expected="--context NAME, or a current context",
+            found=done.stderr.strip() or "none",
+            where="kubectl config get-contexts",
+            todo="name one of those that are listed there",
+        )
+    return done.stdout.strip()

@@ -78,7 +78,7 @@ class Ended:
 @pytest.fixture
 def judged(pytester, monkeypatch):
     """Run a session on the source of a test module; an empty source runs what is there."""
-    monkeypatch.setattr("harness.backends.backend", lambda _name: object())
+    monkeypatch.setattr("harness.backends.backend", lambda _name, _options: object())
     monkeypatch.delenv("HARNESS_BACKEND", raising=False)
 
     def go(source: str, *words: str) -> Ended:

@@ -1,0 +1,148 @@
+"""Helm releases beside the system: installed if they are not there, and never taken from others."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import command, progress
+from ..command import Completed
+from ..errors import CommandError, HarnessError
+from ..system import Chart
+from .kubectl import Kubectl
+
+OURS = "made by verdict-harness"
+
+_TIMEOUT = 180.0
+_SHORT = 30.0
+_IMAGE = re.compile(r"^\s*(?:- )?image:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
+
+
+class Helm:
+    """Helm on one cluster.
+
+    Args:
+        kubectl: on that cluster.
+        environment: where ``<CHART>_CHART`` may name a local chart.
+    """
+
+    def __init__(self, kubectl: Kubectl, environment: Mapping[str, str] = os.environ) -> None:
+        self._kubectl = kubectl
+        self._environment = environment
+
+    def images(self, chart: Chart) -> list[str]:
+        """Return the images that ``chart`` runs; none if it can't be had, which :meth:`install` will say."""
+        try:
+            rendered = self._with_values("template", chart)
+        except HarnessError:
+            return []
+        return list(dict.fromkeys(_IMAGE.findall(rendered.stdout)))
+
+    def there(self, chart: Chart) -> bool:
+        """Whether there is a release of that name, whosever."""
+        return bool(self._status(chart))
+
+    def install(self, chart: Chart) -> bool:
+        """Install or upgrade ``chart``'s release; return whether it is ours, and so to be taken down.
+
+        One that is there and not ours is used as it is. One that nothing is measured by may fail: then a
+        line says so.
+
+        Raises:
+            CommandError: it is needed and could not be installed.
+        """
+        status = self._status(chart)
+        if status and status.get("description") != OURS:
+            progress.say(f"the release {chart.release} in {chart.namespace} is not ours: it is used as it is")
+            return False
+        progress.status(f"installing {chart.release}")
+        try:
+            if status and str(status.get("status", "")).startswith("pending"):
+                self.uninstall(chart)  # whoever was at it is gone, and helm would wait for them for ever
+            # no --wait: helm says too little, and too late, of what it waits for
+            self._with_values("upgrade", chart, "--install", "--create-namespace", "--description", OURS)
+            if status and chart.needed:
+                self._restart(chart)  # nothing else tells its pods of a configuration that changed
+        except CommandError as error:
+            if chart.needed:
+                raise
+            reason = (error.found.strip().splitlines() or [error.what])[-1].removeprefix("stderr: ")
+            progress.say(f"{chart.release} is left out, nothing is measured by it: {reason[:200]}")
+        return True
+
+    def uninstall(self, chart: Chart) -> None:
+        """Take the release away, and wait for it; harmless if there is none.
+
+        Raises:
+            CommandError: it would not go.
+        """
+        self._run("uninstall", chart, "--ignore-not-found", "--wait", timeout=_TIMEOUT)
+
+    def workloads(self, chart: Chart) -> list[dict[str, Any]]:
+        """Return the Deployments and StatefulSets of the release, as the cluster has them."""
+        manifest = self._run("get", chart, before=("manifest",)).stdout
+        found = self._kubectl.within(chart.namespace).run(
+            "get", "--ignore-not-found", "-o", "json", "-f", "-", stdin=manifest
+        )
+        items = json.loads(found.stdout)
+        items = items["items"] if items["kind"] == "List" else [items]
+        return [one for one in items if one["kind"] in ("Deployment", "StatefulSet")]
+
+    def _restart(self, chart: Chart) -> None:
+        for one in self.workloads(chart):
+            within = self._kubectl.within(one["metadata"]["namespace"])
+            within.run("rollout", "restart", f"{one['kind'].lower()}/{one['metadata']['name']}")
+
+    def _status(self, chart: Chart) -> dict[str, Any]:
+        done = self._run("status", chart, "-o", "json", check=False)
+        if done.status == 0:
+            info: dict[str, Any] = json.loads(done.stdout)["info"]
+            return info
+        if "not found" in done.stderr:
+            return {}
+        raise CommandError("helm does not say which releases there are", found=done.stderr.strip())
+
+    def _with_values(self, what: str, chart: Chart, *words: str) -> Completed:
+        with tempfile.TemporaryDirectory() as directory:
+            files = list(chart.values)
+            for number, text in enumerate(chart.document_values()):
+                files.append(Path(directory) / f"{number}.yaml")
+                files[-1].write_text(text, encoding="utf-8")
+            values = [word for file in files for word in ("--values", str(file))]
+            return self._run(what, chart, *self._source(chart), *values, *words, timeout=_TIMEOUT)
+
+    def _source(self, chart: Chart) -> Sequence[str]:
+        local = self._environment.get(variable(chart))
+        if local:
+            return (local,)
+        return (chart.chart, "--repo", chart.repository, "--version", chart.version)
+
+    def _run(
+        self,
+        what: str,
+        chart: Chart,
+        *words: str,
+        before: Sequence[str] = (),
+        timeout: float = _SHORT,
+        check: bool = True,
+    ) -> Completed:
+        file = self._kubectl.kubeconfig
+        where = [] if file is None else ["--kubeconfig", str(file)]
+        where += ["--kube-context", self._kubectl.context, "--namespace", chart.namespace]
+        return command.run(
+            ["helm", what, *before, chart.release, *words, *where], timeout=timeout, check=check
+        )
+
+
+def variable(chart: Chart) -> str:
+    """Return the name of the variable that may name a local chart instead.
+
+    >>> variable(Chart("mine", "monitoring", "kube-state-metrics", "https://example.org", "1.0.0"))
+    'KUBE_STATE_METRICS_CHART'
+    """
+    return re.sub(r"[^A-Z0-9]", "_", chart.chart.upper()) + "_CHART"

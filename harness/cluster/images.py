@@ -1,0 +1,102 @@
+"""Container images that are certainly made of the source tree as it is now.
+
+An image carries the digest of what it was made of, twice: as a label, by which
+one that is there already is known to be fresh, and in its environment, by which
+a container that runs can be asked which it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from .. import progress
+from ..command import run
+from ..errors import CommandError, UsageError
+from ..system import Image
+
+LABEL = "verdict-harness.source"
+VARIABLE = "VERDICT_HARNESS_SOURCE"
+
+_BUILD_TIMEOUT = 900.0
+_TIMEOUT = 60.0
+_NOT_SOURCE = {"__pycache__", ".DS_Store"}
+
+
+def digest(image: Image) -> str:
+    """Return the SHA-256 of everything that ``image`` is made of: paths, contents and the build's recipe.
+
+    Raises:
+        UsageError: something that it is said to be made of is not there.
+    """
+    found = hashlib.sha256()
+    for path in sorted({file for one in (image.dockerfile, *image.sources) for file in _files(image, one)}):
+        content = (image.context / path).read_bytes()
+        found.update(f"{path.as_posix()}\0{len(content)}\0".encode())
+        found.update(content)
+    return found.hexdigest()
+
+
+def _files(image: Image, path: Path) -> Iterable[Path]:
+    whole = image.context / path
+    if whole.is_file():
+        yield path
+    elif whole.is_dir():
+        for file in whole.rglob("*"):
+            relative = file.relative_to(image.context)
+            if file.is_file() and not _NOT_SOURCE.intersection(relative.parts):
+                yield relative
+    else:
+        raise UsageError(
+            f"the image {image.name} can't be built", expected="its sources", found="none", where=str(whole)
+        )
+
+
+def build(image: Image) -> str:
+    """Build ``image`` unless one made of the same sources is there; return the digest of these.
+
+    Raises:
+        UsageError: a source is not there.
+        CommandError: the build failed.
+    """
+    wanted = digest(image)
+    if _label(image.name) == wanted:
+        return wanted
+    progress.status(f"building {image.name}")
+    recipe = (image.context / image.dockerfile).read_text(encoding="utf-8")
+    # appended to the last stage, so that every image says what it is, whatever its recipe
+    recipe += f"\nLABEL {LABEL}={wanted}\nENV {VARIABLE}={wanted}\n"
+    done = run(
+        ["docker", "build", "--tag", image.name, "--file", "-", image.context],
+        stdin=recipe,
+        timeout=_BUILD_TIMEOUT,
+        on_line=lambda line: progress.status(f"building {image.name}: {line}") if line.strip() else None,
+    )
+    progress.say(f"built {image.name} in {progress.duration(done.seconds)}")
+    return wanted
+
+
+def ids(names: Iterable[str]) -> dict[str, str]:
+    """Return the engine's id of each of these images that it has."""
+    found = {}
+    for name in names:
+        done = run(["docker", "image", "inspect", name, "--format", "{{.Id}}"], timeout=_TIMEOUT, check=False)
+        if done.status == 0:
+            found[name] = done.stdout.strip()
+    return found
+
+
+def _label(name: str) -> str | None:
+    done = run(
+        ["docker", "image", "inspect", name, "--format", "{{json .Config.Labels}}"],
+        timeout=_TIMEOUT,
+        check=False,
+    )
+    if done.status:
+        return None  # no such image; an engine that does not answer fails the build, and says so
+    try:
+        return (json.loads(done.stdout) or {}).get(LABEL)
+    except ValueError:
+        raise CommandError(f"docker says nothing sensible of {name}", found=done.stdout) from None
