@@ -22,6 +22,7 @@ from ..cluster.k3d import Cluster
 from ..cluster.kubectl import Kubectl
 from ..cluster.provision import Provision
 from ..errors import HarnessError, UsageError
+from ..k6.job import wanted
 from ..options import Options
 from ..system import Capability, Chart, Kubernetes, System
 
@@ -94,6 +95,7 @@ class K3dBackend:
             CommandError: a tool failed.
         """
         how = recipe(system, self._options.overlay)
+        inside = wanted(self._options.environment)
         directory = directory.resolve()
         directory.mkdir(parents=True, exist_ok=True)
         self._keep |= keep
@@ -101,7 +103,12 @@ class K3dBackend:
         try:
             up = self._open(how)
             deployment = ClusterDeployment(
-                system, how, up.kubectl.within(how.namespace), directory, self.capabilities
+                system,
+                how,
+                up.kubectl.within(how.namespace),
+                directory,
+                self.capabilities,
+                load_inside=inside,
             )
             with left(deployment):
                 self._deploy(up, how, deployment, directory)

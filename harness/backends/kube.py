@@ -12,6 +12,7 @@ from ..cluster.deployment import ClusterDeployment, left, recipe
 from ..cluster.kubectl import Kubectl, current_context
 from ..cluster.provision import Provision
 from ..errors import HarnessError
+from ..k6.job import wanted
 from ..options import Options
 from ..system import Capability, System
 
@@ -58,11 +59,12 @@ class KubeBackend:
             CommandError: a tool failed.
         """
         how = recipe(system, self._options.overlay)
+        inside = wanted(self._options.environment)
         directory = directory.resolve()
         directory.mkdir(parents=True, exist_ok=True)
         kubectl = Kubectl(self._context(), self._options.namespace or how.namespace)
         provision = Provision(kubectl, how, self._options.environment, {})
-        deployment = ClusterDeployment(system, how, kubectl, directory, self.capabilities)
+        deployment = ClusterDeployment(system, how, kubectl, directory, self.capabilities, load_inside=inside)
         progress.say(
             f"context {kubectl.context}, namespace {kubectl.namespace}: it pulls these images, or has them: "
             + ", ".join(provision.images())

@@ -13,6 +13,8 @@ from .. import progress
 from ..backends.prometheus import forget, wait_until_measuring
 from ..backends.ready import answers
 from ..errors import HarnessError, ServiceDied, Unsupported, UsageError
+from ..generator import Generator
+from ..k6.job import Jobs
 from ..system import Capability, Endpoint, Kubernetes, Service, System
 from ..wait import until
 from . import diagnosis, objects, processes, waiting
@@ -35,21 +37,25 @@ class ClusterDeployment:
         kubectl: on its cluster, and the namespace of its services.
         directory: for logs and whatever else tells later what happened.
         capabilities: what may be done to its services; pausing one takes the nodes' processes.
+        load_inside: whether k6 runs in the cluster.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one independent part of it
         self,
         system: System,
         recipe: Kubernetes,
         kubectl: Kubectl,
         directory: Path,
         capabilities: Iterable[Capability],
+        *,
+        load_inside: bool = True,
     ) -> None:
         self.kubectl = kubectl
         self._system = system
         self._recipe = recipe
         self._directory = directory
         self._capabilities = frozenset(capabilities)
+        self._load_inside = load_inside
         self._proxy = Proxy(kubectl, directory / "kubectl-proxy.log")
         self._forwards: dict[str, Forward] = {}
         self._watch: Watch | None = None
@@ -66,6 +72,14 @@ class ClusterDeployment:
         """Base URL of the Prometheus that scrapes this system and takes remote write."""
         return self._proxy.endpoint(*self._prometheus_at()).url
 
+    @property
+    def generator(self) -> Generator | None:
+        """Where k6 runs: as a Job beside the services, or ``None`` for this machine."""
+        if not self._load_inside:
+            return None
+        namespace, service, port = self._prometheus_at()
+        return Jobs(self.kubectl, self._recipe.load_image, f"http://{service}.{namespace}.svc:{port}")
+
     def endpoint(self, service: str, port: str = "http") -> Endpoint:
         """Where a port of a service answers, as seen from the harness.
 
@@ -78,11 +92,13 @@ class ClusterDeployment:
         return self._proxy.endpoint(self.kubectl.namespace, service, number)
 
     def inside(self, service: str, port: str = "http") -> Endpoint:
-        """Where a port of a service answers, as seen from a pod of the cluster, as k6's is.
+        """Where a port of a service answers, as seen from where k6 runs.
 
         Raises:
             UsageError: there is no such service or port.
         """
+        if not self._load_inside:
+            return self.endpoint(service, port)
         return Endpoint(f"{service}.{self.kubectl.namespace}.svc", self._number(service, port))
 
     def check(self) -> None:
@@ -230,12 +246,6 @@ class ClusterDeployment:
         namespace, _, rest = self._recipe.prometheus.partition("/")
         service, _, port = rest.partition(":")
         return namespace, service, port
-
-    @property
-    def prometheus_inside(self) -> str:
-        """Base URL of Prometheus as seen from a pod of the cluster."""
-        namespace, service, port = self._prometheus_at()
-        return f"http://{service}.{namespace}.svc:{port}"
 
     def _number(self, service: str, port: str) -> int:
         try:

@@ -75,8 +75,8 @@ class Provision:
         ready = objects.with_namespaces(ready, self.namespaces())
         (directory / "applied.json").write_text(json.dumps(ready, indent=2) + "\n", encoding="utf-8")
         progress.status("applying manifests")
-        # First what is gone: a pod of the system before needs the room that one of this may be given.
-        objects.prune(self._kubectl, [self._kubectl.namespace], ready)
+        # First what was: a pod of the system before takes the room that one of this may need.
+        objects.clear(self._kubectl, [self._kubectl.namespace], ready)
         self.applied = objects.apply(self._kubectl, ready)
 
     def install(self) -> None:
