@@ -207,3 +207,9 @@ async def _within(seconds: float, what: Awaitable[T]) -> T:
         raise BrokerError(f"no answer within {seconds:g} s") from error
     except KafkaError as error:
         raise BrokerError(explain(error)) from error
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # Not we were cancelled: aiokafka waits for a connection to close that it has given up before.
+        raise BrokerError("the client was closed meanwhile") from error

@@ -11,7 +11,7 @@ _OTHERS = {
     "sanic.root": logging.WARNING,
     "sanic.server": logging.WARNING,
     "asyncio": logging.WARNING,
-    "aiokafka": logging.ERROR,
+    "aiokafka": logging.WARNING,
 }
 
 
@@ -35,6 +35,6 @@ def configure(level: str, shard: str) -> None:
         logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else least)
     aiokafka = logging.getLogger("aiokafka")
     aiokafka.propagate = level == "DEBUG"
-    aiokafka.addHandler(logging.NullHandler())  # without any handler Python itself would print its errors
+    aiokafka.addHandler(logging.NullHandler())  # without any handler Python itself would print them
     # It would log every request that it sends, and the one that authenticates holds the password.
     logging.getLogger("aiokafka.conn").setLevel(logging.INFO if level == "DEBUG" else logging.NOTSET)

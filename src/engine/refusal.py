@@ -24,6 +24,7 @@ _HINTS = (
     (IllegalSaslStateError, "KAFKA_SECURITY_PROTOCOL must be that of the broker's port"),
     (ssl.SSLCertVerificationError, "KAFKA_SSL_CAFILE and the address must fit the broker's certificate"),
     (ssl.SSLError, "KAFKA_SECURITY_PROTOCOL and KAFKA_SSL_CERTFILE must be what the broker's port asks for"),
+    ((EOFError, ConnectionResetError), "it is cut off if KAFKA_SECURITY_PROTOCOL is not that of the port"),
 )
 
 
@@ -35,7 +36,7 @@ class Overheard(logging.Handler):
     """
 
     def __init__(self) -> None:
-        super().__init__(logging.ERROR)
+        super().__init__(logging.WARNING)
         self.reason: BaseException | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -61,6 +62,8 @@ def explain(error: BaseException) -> str:
     """
     while isinstance(error, KafkaConnectionError) and error.__cause__ is not None:
         error = error.__cause__
-    hint = next((hint for kind, hint in _HINTS if isinstance(error, kind)), None)
-    said = f"{type(error).__name__}: {error}"
+    said, name = str(error), type(error).__name__
+    if name not in said:
+        said = f"{name}: {said}" if said else name
+    hint = next((hint for kinds, hint in _HINTS if isinstance(error, kinds)), None)
     return f"{said} ({hint})" if hint else said

@@ -7,6 +7,7 @@ are renewed while the engine runs need no restart.
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -62,6 +63,18 @@ class Secret:
         if not text or set(text) & _ENDS:
             raise ConfigError([mistake(self.name, "a file with one line of text", str(self.path))])
         return text
+
+
+class _Leaving(ssl.SSLObject):
+    """One end of a connection that does not wait for the other end's goodbye.
+
+    A broker that hangs would not say it, the connection would stay for another
+    30 s, and neither the client nor the event loop can be closed before.
+    """
+
+    def unwrap(self) -> None:
+        with contextlib.suppress(ssl.SSLWantReadError):
+            super().unwrap()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +229,7 @@ def _context(security: Security, _stamps: tuple[tuple[int, ...], ...]) -> ssl.SS
         context = ssl.create_default_context(cafile=security.cafile)
     except OSError as error:  # SSLError is one
         mistakes.append(_unreadable("KAFKA_SSL_CAFILE", security.cafile, error, "certificates (PEM)"))
+    context.sslobject_class = _Leaving
     context.check_hostname = security.check_hostname
     if security.certfile is not None:
         mistakes += _identify(context, security, security.certfile)

@@ -9,6 +9,9 @@ allocated whole before it is used::
 ``length`` counts type and payload; the checksum covers the same bytes.  A
 length of 0 is the end of what was written: a record is never empty, so a
 record whose checksum happens to be 0 is still a record.
+
+Each header says which version of the records follows it.  ``docs/wal.md`` has
+all of it byte by byte, and what becomes of a log of another version.
 """
 
 from __future__ import annotations
@@ -16,16 +19,17 @@ from __future__ import annotations
 import os
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from zlib import crc32
 
 from .errors import WalError
 from .orders import Order
 
 FORMAT = 1
-"""Version of everything this file describes; a log of another version is refused."""
+"""Version of the records that are written; :data:`FORMATS` has those that can be read."""
 
 ORDER = 1
 """Type of a record: an order that is matched."""
@@ -106,25 +110,43 @@ def decode(data: bytes, at: int) -> tuple[int, Order, int] | None:
     return kind, order, end
 
 
+class Format(NamedTuple):
+    """How the records of one version are read.
+
+    Attributes:
+        decode: as :func:`decode` does it.
+        candidate: matches, without taking any bytes, wherever a record could begin.
+    """
+
+    decode: Callable[[bytes, int], tuple[int, Order, int] | None]
+    candidate: re.Pattern[bytes]
+
+
+FORMATS = {1: Format(decode, _CANDIDATE)}
+"""Every version that this engine reads.  It adds to a log of an older one in a segment of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The head of a segment.
+    """The head of a segment, which is the same in every version.
 
     Attributes:
         log_id: identity of the log, random, the same in all of its segments.
         index: the segment's number, from 1.
         first: sequence of the first record that it will hold.
         shard: who wrote it.
+        version: of the segment's records.
     """
 
     log_id: bytes
     index: int
     first: int
     shard: str
+    version: int = FORMAT
 
     def pack(self) -> bytes:
         """Return the header's 128 bytes."""
-        head = _HEADER.pack(_MAGIC, FORMAT, self.log_id, self.index, self.first, self.shard.encode())
+        head = _HEADER.pack(_MAGIC, self.version, self.log_id, self.index, self.first, self.shard.encode())
         return head.ljust(HEADER_SIZE - 4, b"\0") + struct.pack("<I", crc32(head))
 
     @classmethod
@@ -132,7 +154,7 @@ class Header:
         """Read a segment's header; None if it was never written (all zeros).
 
         Raises:
-            WalError: if it is damaged or of another format.
+            WalError: if it is damaged, or its records are of a version that can't be read.
         """
         with path.open("rb") as file:
             data = file.read(HEADER_SIZE)
@@ -141,14 +163,16 @@ class Header:
         if len(data) < HEADER_SIZE or data[:4] != _MAGIC:
             raise WalError(f"{path} is no segment of a log: expected {_MAGIC!r}, found {data[:4]!r}")
         _magic, version, log_id, index, first, shard = _HEADER.unpack_from(data)
-        if version != FORMAT:
-            raise WalError(
-                f"{path} has log format {version}, and this engine reads {FORMAT}: "
-                "use the engine that wrote it, or give this one another WAL_PATH"
-            )
         if struct.pack("<I", crc32(data[: _HEADER.size])) != data[-4:]:
             raise WalError(f"{path} is damaged: its header's checksum is wrong; restore it from a copy")
-        return cls(log_id, index, first, shard.rstrip(b"\0").decode())
+        if version not in FORMATS:
+            writer = "a newer" if version > FORMAT else "an older"
+            known = ", ".join(map(str, sorted(FORMATS)))
+            raise WalError(
+                f"{path} has log format {version}, of {writer} engine, and this one reads {known}: "
+                "nothing was changed; use an engine that reads it, or give this one another WAL_PATH"
+            )
+        return cls(log_id, index, first, shard.rstrip(b"\0").decode(), version)
 
 
 def paths(directory: Path) -> list[Path]:
@@ -171,11 +195,13 @@ class Reader:
         index: the segment that was read last; 0 before the first.
         offset: where in it the next record is expected.
         sequence: of the last record that was read.
+        version: of the records in the segment that was read last.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._fd = -1
+        self.version = FORMAT
         self.index = 0
         self.offset = HEADER_SIZE
         self.sequence = 0
@@ -199,12 +225,25 @@ class Reader:
             os.close(self._fd)
             self._fd = -1
 
-    def rest(self) -> Iterator[bytes]:
-        """Yield what is behind the last record in its segment, in chunks that overlap by one record."""
+    def rest(self) -> Iterator[bool]:
+        """Look behind the last record in its segment, chunk by chunk, for what is not zero.
+
+        Yields:
+            For each such chunk, whether a valid record of a later sequence begins anywhere in it.
+        """
         at = self.offset
-        while data := os.pread(self._fd, _CHUNK + MAX_RECORD, at):
-            yield data
+        while data := os.pread(self._fd, _CHUNK + MAX_RECORD, at):  # they overlap by one record
+            if data.strip(b"\0"):
+                yield self._holds_record(data)
             at += _CHUNK
+
+    def _holds_record(self, data: bytes) -> bool:
+        decode, candidate = FORMATS[self.version]
+        for match in candidate.finditer(data):
+            found = decode(data, match.start())
+            if found is not None and found[1].sequence > self.sequence:
+                return True
+        return False
 
     def _enter(self, index: int) -> bool:
         path = path_of(self._directory, index)
@@ -220,10 +259,11 @@ class Reader:
             )
         self.close()
         self._fd = os.open(path, os.O_RDONLY)
-        self.index, self.offset = index, HEADER_SIZE
+        self.index, self.offset, self.version = index, HEADER_SIZE, header.version
         return True
 
     def _segment(self) -> Iterator[tuple[int, Order]]:
+        decode = FORMATS[self.version].decode
         while True:
             data = os.pread(self._fd, _CHUNK, self.offset)
             base, at = self.offset, 0
@@ -239,12 +279,3 @@ class Reader:
                 yield kind, order
             if at == 0:
                 return
-
-
-def holds_record(data: bytes, after: int) -> bool:
-    """Whether a valid record of a later sequence than ``after`` begins anywhere in ``data``."""
-    for match in _CANDIDATE.finditer(data):
-        found = decode(data, match.start())
-        if found is not None and found[1].sequence > after:
-            return True
-    return False

@@ -24,7 +24,7 @@ from typing import Self
 from . import segments
 from .errors import WalError
 from .orders import Order
-from .segments import HEADER_SIZE, ORDER, SEED, Header, Reader
+from .segments import FORMAT, HEADER_SIZE, ORDER, SEED, Header, Reader
 
 log = logging.getLogger(__name__)
 
@@ -316,10 +316,8 @@ class Wal:
         path = segments.path_of(self.directory, reader.index)
         later = segments.paths(self.directory)[-1]
         torn = 0
-        for data in reader.rest():
-            if not data.strip(b"\0"):
-                continue
-            if segments.holds_record(data, reader.sequence):
+        for holds_record in reader.rest():
+            if holds_record:
                 raise WalError(
                     f"{path} is damaged at byte {reader.offset}: the record after sequence "
                     f"{reader.sequence} is not valid and there are valid ones behind it; "
@@ -339,6 +337,18 @@ class Wal:
             for at in range(self._offset, self._limit, 1 << 20):
                 os.pwrite(self._fd, bytes(min(1 << 20, self._limit - at)), at)
             os.fsync(self._fd)
+        if reader.version != FORMAT:
+            self._upgrade(reader.version)
+
+    def _upgrade(self, version: int) -> None:
+        """Go on in a segment of the present format; what is there stays as it is."""
+        self._allocate()
+        self._retired.append(self._fd)
+        self._begin(self._index + 1)
+        log.info(
+            "the log goes on in another format",
+            extra={"path": str(self.directory), "format_before": version, "format": FORMAT},
+        )
 
     def _release(self) -> None:
         if self._has_spare:

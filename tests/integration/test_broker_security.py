@@ -4,7 +4,10 @@ One Kafka node with a listener for each way of being known, and for each flaw th
 """
 
 import datetime as dt
+import signal
+import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -96,7 +99,7 @@ class Broker:
             text=True,
             timeout=60,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
 
 
 def properties(place: Any, keys: Keys) -> str:
@@ -117,6 +120,9 @@ def properties(place: Any, keys: Keys) -> str:
         "advertised.listeners": everywhere,
         "listener.security.protocol.map": ",".join(f"{name}:{kind}" for name, kind in protocols.items()),
         "sasl.enabled.mechanisms": ",".join(MECHANISMS),
+        "ssl.allow.dn.changes": "true",
+        "ssl.allow.san.changes": "true",
+        "listener.name.open.scram-sha-256.connections.max.reauth.ms": 1500,
         "listener.name.mutual.ssl.client.auth": "required",
         "listener.name.mutual.ssl.truststore.type": "PEM",
         "listener.name.mutual.ssl.truststore.location": keys.ca,
@@ -196,3 +202,165 @@ def test_each_knows_the_other_by_certificate(
     assert_everything_arrived(it, broker)
 
     assert "of-the-key" not in it.output.read_text()
+
+
+def test_a_session_that_ends(engine: Callable[..., Any], broker: Broker) -> None:
+    """The broker wants to be shown the password again now and then, and cuts off who does not."""
+
+    def sessions() -> int:
+        return sum(line["message"].startswith("Authenticated as") for line in it.log())
+
+    it = engine(**broker.at("OPEN", LOG_LEVEL="DEBUG")).ready()
+    trade(it)
+    assert_everything_arrived(it, broker)
+    before = sessions()
+    time.sleep(2)  # longer than a session
+
+    trade(it)
+
+    assert_everything_arrived(it, broker, 2)
+    assert sessions() > before
+
+
+def assert_refused(engine: Any, words: str) -> None:
+    """It works as ever, counts what fails, and says why, once."""
+    trade(engine)
+    engine.until(lambda: engine.metrics()["me_event_publish_errors_total"] >= 3)
+    found = engine.settled(10)
+    assert (found["me_matches_total"], found["me_event_queue_depth"]) == (5, 15)
+    (reason,) = failures(engine)
+    assert words in reason
+
+
+def assert_mended(engine: Any, broker: Broker, refused: int = 1) -> None:
+    trade(engine)
+    assert_everything_arrived(engine, broker, 2)
+    assert len(failures(engine)) == refused
+    assert [line["message"] for line in engine.log()].count("connected to the broker") == 1
+    assert engine.metrics()["me_event_publish_errors_total"] >= 3
+
+
+def test_a_user_that_the_broker_does_not_know_yet(engine: Callable[..., Any], broker: Broker) -> None:
+    it = engine(**broker.at("SASL", KAFKA_SASL_USERNAME="bob", KAFKA_SASL_PASSWORD="of-bob")).ready()
+    assert_refused(it, "SaslAuthenticationFailed")
+
+    broker.let_in("bob", "of-bob")
+
+    assert_mended(it, broker)
+    assert "of-bob" not in it.output.read_text()
+
+
+def test_a_password_that_is_renewed_in_its_file(
+    engine: Callable[..., Any], broker: Broker, tmp_path: Path
+) -> None:
+    file = tmp_path / "password"
+    file.write_text("outdated\n")
+    told = broker.at("SASL", KAFKA_SASL_MECHANISM="PLAIN", KAFKA_SASL_PASSWORD_FILE=file)
+    it = engine(**{**told, "KAFKA_SASL_PASSWORD": ""}).ready()
+    assert_refused(it, "KAFKA_SASL_USERNAME and its password must be a user of the broker's")
+
+    file.write_text(PASSWORD)
+
+    assert_mended(it, broker)
+    assert "outdated" not in it.output.read_text()
+
+
+def test_a_broker_that_nobody_vouches_for(engine: Callable[..., Any], broker: Broker, tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_bytes(broker.others.ca.read_bytes())
+    it = engine(**broker.at("SASL", KAFKA_SSL_CAFILE=file)).ready()
+    assert_refused(it, "unable to get local issuer certificate")
+
+    file.write_bytes(broker.keys.ca.read_bytes())
+
+    assert_mended(it, broker)
+
+
+@pytest.mark.parametrize(
+    ("listener", "words"),
+    [
+        ("EXPIRED", "certificate has expired"),
+        ("ELSEWHERE", "IP address mismatch, certificate is not valid for '127.0.0.1'"),
+    ],
+)
+def test_a_certificate_that_is_not_the_brokers(
+    engine: Callable[..., Any], broker: Broker, listener: str, words: str
+) -> None:
+    it = engine(**broker.at(listener)).ready()
+    assert_refused(it, words)
+
+    broker.certify(listener, broker.keys.issue(f"mended-{listener}.pem"))
+
+    assert_mended(it, broker)
+
+
+def test_an_engine_that_does_not_say_who_it_is(engine: Callable[..., Any], broker: Broker) -> None:
+    it = engine(**broker.at("MUTUAL")).ready()
+
+    assert_refused(it, "KAFKA_SSL_CERTFILE")
+
+
+@pytest.mark.parametrize(
+    ("spoken", "listener"),
+    [("PLAINTEXT", "SASL"), ("SSL", "SASL"), ("SSL", "OPEN"), ("SASL_PLAINTEXT", "PLAINTEXT")],
+)
+def test_an_engine_that_speaks_another_protocol(
+    engine: Callable[..., Any], broker: Broker, spoken: str, listener: str
+) -> None:
+    like = {"SSL": "MUTUAL", "SASL_PLAINTEXT": "OPEN"}
+    told = broker.at(like[spoken]) if spoken in like else {}
+    port = broker.kafka.place.port("kafka" if listener == "PLAINTEXT" else listener)
+    it = engine(**{**told, "KAFKA_BOOTSTRAP": f"127.0.0.1:{port}"}).ready()
+
+    assert_refused(it, "KAFKA_SECURITY_PROTOCOL")
+
+
+def test_a_stop_while_the_broker_refuses(engine: Callable[..., Any], broker: Broker) -> None:
+    told = broker.at("SASL", KAFKA_SASL_MECHANISM="PLAIN", DRAIN_SECONDS=2)
+    it = engine(**{**told, "KAFKA_SASL_PASSWORD": "wrong"}).ready()
+    assert_refused(it, "SaslAuthenticationFailed")
+
+    it.process.send_signal(signal.SIGTERM)
+
+    assert it.process.wait(8) == 0
+    assert it.log()[-1]["message"] == "stopped"
+    it = engine(**told).ready()
+    assert_everything_arrived(it, broker)
+
+
+def test_a_stop_while_nobody_answers_the_handshake(engine: Callable[..., Any], broker: Broker) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        told = broker.at("SASL", KAFKA_BOOTSTRAP=f"127.0.0.1:{silent.getsockname()[1]}", DRAIN_SECONDS=1)
+        it = engine(**told).ready()
+        trade(it)
+        it.process.send_signal(signal.SIGTERM)
+        assert it.process.wait(8) == 0
+    assert it.log()[-1]["message"] == "stopped"
+
+
+def test_a_stop_while_the_broker_hangs(engine: Callable[..., Any], broker: Broker) -> None:
+    """A TLS connection is closed by both ends, and this broker does not do its part."""
+    it = engine(**broker.at("SASL", DRAIN_SECONDS=1)).ready()
+    trade(it)
+    assert_everything_arrived(it, broker)
+    broker.kafka.pause()
+    try:
+        it.process.send_signal(signal.SIGTERM)
+        assert it.process.wait(8) == 0
+    finally:
+        broker.kafka.resume()
+    assert it.log()[-1]["message"] == "stopped"
+
+
+def test_an_outage_of_a_broker_with_tls(engine: Callable[..., Any], broker: Broker) -> None:
+    it = engine(**broker.at("SASL", DRAIN_SECONDS=1)).ready()
+    trade(it)
+    assert_everything_arrived(it, broker)
+    broker.kafka.pause()
+    try:
+        trade(it)
+        it.until(lambda: it.metrics()["me_event_publish_errors_total"] >= 1)
+    finally:
+        broker.kafka.resume()
+    assert_everything_arrived(it, broker, 2)
+    assert it.stop() == 0

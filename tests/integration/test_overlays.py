@@ -55,8 +55,14 @@ def test_names_are_those_of_the_contract(render, overlay, shards):
     assert names(documents, "StatefulSet") == {"redpanda"}
     assert names(documents, "Namespace") == {"matching-engine", "monitoring"}
     assert names(documents, "PersistentVolumeClaim") == {f"me-shard-wal-{shard}" for shard in shards}
-    homes = {each["metadata"].get("namespace") for each in documents if each["kind"] != "NetworkPolicy"}
-    assert homes == {"matching-engine", None}
+    beside = ("NetworkPolicy", "Namespace")
+    homes = {
+        each["metadata"]["name"]: each["metadata"]["namespace"]
+        for each in documents
+        if each["kind"] not in beside
+    }
+    assert homes.pop("me-experiment-dashboard") == "monitoring"
+    assert set(homes.values()) == {"matching-engine"}
 
 
 @pytest.mark.parametrize("shard", "abc")

@@ -75,6 +75,49 @@ def test_a_broker_that_is_not_there_is_tried_for_ever_and_counted(shard: Make, b
     assert_all(broker, 10)
 
 
+def test_each_reason_is_logged_once_and_at_once(
+    shard: Make, broker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    reasons = ["refused", "refused", "no such user", "refused", "no such user"]
+
+    connect = broker.connect
+
+    async def refuse() -> None:
+        if reasons:
+            raise OSError(reasons.pop(0))
+        await connect()
+
+    async def scenario() -> None:
+        made = shard()
+        made.start()
+        accept(made, 10)
+        await published(made)
+        await made.stop()
+        assert made.metrics.publish_errors == 5
+
+    broker.connect = refuse
+    asyncio.run(scenario())
+    failed = [record.error for record in caplog.records if record.message.startswith("publishing failed")]
+    assert failed == ["OSError: refused", "OSError: no such user"]
+
+
+def test_a_reason_that_lasts_is_logged_now_and_then(
+    shard: Make, broker: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher_module, "_REPORT_SECONDS", 0)
+
+    async def scenario() -> None:
+        broker.refuse_connections = 3
+        made = shard()
+        made.start()
+        accept(made, 10)
+        await published(made)
+        await made.stop()
+
+    asyncio.run(scenario())
+    assert caplog.text.count("publishing failed") == 3
+
+
 def test_a_batch_that_broke_is_sent_again_whole(shard: Make, broker: Any) -> None:
     async def scenario() -> None:
         broker.fail_sends = 3

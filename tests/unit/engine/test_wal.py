@@ -247,15 +247,6 @@ def test_another_shards_log_is_refused(logs: Logs, order: Any) -> None:
         logs.open(shard="b")
 
 
-def test_another_format_is_refused(monkeypatch: pytest.MonkeyPatch, logs: Logs, order: Any) -> None:
-    with monkeypatch.context() as newer:
-        newer.setattr(segments, "FORMAT", segments.FORMAT + 1)
-        logs.write(order(1))
-
-    with pytest.raises(WalError, match="has log format 2, and this engine reads 1"):
-        logs.open()
-
-
 @pytest.mark.parametrize(("at", "message"), [(0, "is no segment"), (30, "header's checksum is wrong")])
 def test_a_damaged_header_is_refused(logs: Logs, order: Any, at: int, message: str) -> None:
     logs.write(order(1))

@@ -82,7 +82,7 @@ def test_prometheus_measures_as_the_local_one_does():
     # Prometheus refuses to start with a longer one
     assert duration(server["global"]["scrape_timeout"]) < duration(instrument.INTERVAL)
     assert server["extraArgs"] == {"query.lookback-delta": instrument.LOOKBACK}
-    assert server["extraFlags"] == ["web.enable-remote-write-receiver"]
+    assert "web.enable-remote-write-receiver" in server["extraFlags"]
     assert server["persistentVolume"]["enabled"] is True
 
 
