@@ -15,11 +15,19 @@ _EVENTS = 6
 _LINES = 12
 
 
-def last_lines(kubectl: Kubectl, pod: Mapping[str, Any], container: str = "", lines: int = _LINES) -> str:
-    """Return what a pod logged last; of the run before, if it was started again and said nothing since."""
+def last_lines(
+    kubectl: Kubectl,
+    pod: Mapping[str, Any],
+    container: str = "",
+    lines: int = _LINES,
+    *,
+    before_restart: bool = False,
+) -> str:
+    """Return what a pod logged last; or, if there is such, what it logged before it was started again."""
     within, name = kubectl.within(pod["metadata"]["namespace"]), pod["metadata"]["name"]
     which = (f"--container={container}",) if container else ("--all-containers",)
-    for before in ((), ("--previous",)):
+    runs: tuple[tuple[str, ...], ...] = ((), ("--previous",))
+    for before in reversed(runs) if before_restart else runs:
         found = _ask(within, "logs", name, *which, f"--tail={lines}", *before)
         if found.strip() and not found.startswith("("):
             return tail(found, lines)

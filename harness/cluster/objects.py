@@ -25,8 +25,7 @@ WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 
 _TIMEOUT = 120.0
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
-# What an overlay may be made of that has no business with the next one. Volumes stay as long as the cluster
-# or the namespace does: every deployment has a directory of its own in them.
+# What an overlay may be made of that has no business with the next one.
 _PRUNED = (
     "deployments,statefulsets,daemonsets,services,configmaps,secrets,networkpolicies,serviceaccounts,"
     "jobs,cronjobs,ingresses,poddisruptionbudgets"
@@ -142,18 +141,28 @@ def existing(kubectl: Kubectl, objects: Sequence[Object]) -> list[Object]:
     return list(_flat(_documents(done.stdout)))
 
 
-def prune(kubectl: Kubectl, namespaces: Iterable[str], keep: Iterable[Object]) -> list[str]:
-    """Delete what is ours in ``namespaces`` and not among ``keep``, volumes left out; return what it was."""
-    kept = {identity(one) for one in keep}
-    gone = []
+def clear(kubectl: Kubectl, namespaces: Iterable[str], keep: Iterable[Object]) -> None:
+    """Delete what is ours in ``namespaces`` and would outlive a deployment, and wait until pods are gone.
+
+    That is whatever is not among ``keep``, and every workload even if it is: one that is changed instead
+    keeps what the cluster had filled in.  Volumes stay: each deployment has a directory of its own in them.
+    """
+    kept = {identity(one) for one in keep if one["kind"] not in WORKLOADS}
     for namespace in namespaces:
         within = kubectl.within(namespace)
         found = within.json("get", _PRUNED, "--selector", SELECTOR)["items"]
-        for one in found:
-            if identity(one) not in kept and not one["metadata"].get("ownerReferences"):
-                gone.append(f"{one['kind'].lower()}/{one['metadata']['name']}")
-                within.run("delete", gone[-1], "--ignore-not-found", "--wait=false")
-    return gone
+        names = [
+            f"{one['kind'].lower()}/{one['metadata']['name']}"
+            for one in found
+            if identity(one) not in kept and not one["metadata"].get("ownerReferences")
+        ]
+        if not names:
+            continue
+        within.run("delete", *names, "--ignore-not-found", "--cascade=foreground", "--wait=false")
+        words = ("delete", "--ignore-not-found", "--wait", f"--timeout={_TIMEOUT:.0f}s")
+        # nothing that they could still write is of any use
+        within.run(*words, "pods", "--selector", SELECTOR, "--grace-period=1", timeout=_TIMEOUT + 10)
+        within.run(*words, *names, timeout=_TIMEOUT + 10)
 
 
 def delete(kubectl: Kubectl, objects: Sequence[Object], namespaces: Iterable[str]) -> None:

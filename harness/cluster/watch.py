@@ -126,7 +126,7 @@ class Watch:
                 "Succeeded",
             ):
                 how = pods.last_ending(pod) or str(pod["status"].get("reason", "it ended"))
-                lines = diagnosis.last_lines(self._kubectl, pod)
+                lines = diagnosis.last_lines(self._kubectl, pod, before_restart=True)
                 self._died(space, service, uid, how, f"; its last lines:\n{lines}")
 
     def _died(self, space: str, service: str, uid: str, how: str, lines: str) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Self
 from .. import progress
 from ..backends.guarded import Guarded, Plan
 from ..clock import difference
+from ..cluster import diagnosis, pods
 from ..cluster.kubectl import Kubectl
 from ..errors import CommandError, HarnessError
 from ..generator import RAW, SUMMARY, Brief, Remains
@@ -31,19 +32,9 @@ _UNMADE = 15.0  # if there is none at all
 _DEAF = 30.0  # seconds without an answer of the cluster after which nobody knows what k6 does
 _KILL_TIMEOUT = 10.0
 _CLOCKS = 1.0  # seconds that clocks may differ: a fifth of what is from one scrape to the next
-_EVENTS = 4
 _SIGNALLED = range(129, 129 + 64)  # exit statuses by which a shell says that a signal ended a program
 _ENDED = re.compile(r"^harness: ended (\d+)$", re.MULTILINE)
 _RUNNING = re.compile(r"^harness: running$", re.MULTILINE)
-_NEVER = {  # reasons of a container that waits in vain
-    "ImagePullBackOff",
-    "ErrImageNeverPull",
-    "InvalidImageName",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "RunContainerError",
-    "StartError",
-}
 
 
 class Pod:
@@ -158,46 +149,33 @@ class Pod:
         if self._pod is not None:  # never one that the Job made in its place: that is another load
             found = [one for one in found if one["metadata"]["uid"] == self._pod["metadata"]["uid"]]
             if not found:
-                self._over = f"k6's pod is gone{self._events()}"
+                self._over = f"k6's pod is gone{self._warnings(self._pod)}"
                 return
         self._pod = found[0] if found else None
         if self._pod is not None and (why := hopeless(self._pod)):
-            self._over = f"k6's pod: {why}{self._events()}"
+            self._over = f"k6's pod: {why}{self._warnings(self._pod)}"
         elif self._pod is None or not started(self._pod):
             patience = _patience(self._pod)
             if time.monotonic() - self._started > patience:
-                self._over = f"k6's pod did not run within {patience:g} s{self._events()}"
+                self._over = f"k6's pod did not run within {patience:g} s{self._warnings(self._pod)}"
         elif self._follower is None or self._follower.status is not None:
             argv = self._kubectl.argv("logs", "--follow", self._pod["metadata"]["name"])
             plan = Plan(tuple(argv), cwd=Path.cwd(), log=self._said, grace=1.0)
             self._follower = self._stack.enter_context(Guarded(plan))
 
-    def _events(self) -> str:
-        try:
-            events = self._kubectl.json("get", "events", "--sort-by=.lastTimestamp")["items"]
-        except CommandError:
-            return ""
-        ours = [one for one in events if one["involvedObject"].get("name", "").startswith(self._job)]
-        told = [f"{one['reason']}: {one['message'].strip()}" for one in ours if one["type"] != "Normal"]
-        return "".join(f"; {text}" for text in told[-_EVENTS:])
+    def _warnings(self, of: Manifest | None) -> str:
+        """Return what Kubernetes warned of last, about the pod or, where there is none, about its Job."""
+        metadata = {"name": self._job, "namespace": self._kubectl.namespace}
+        events = diagnosis.events(self._kubectl, of or {"metadata": metadata})
+        return "".join(f"; {line}" for line in events.splitlines() if events != "(none)")
 
 
 def hopeless(pod: Manifest) -> str:
     """Return why a pod runs no more or never will, in Kubernetes' words; empty if it does, or may yet."""
-    status = pod.get("status", {})
     if "deletionTimestamp" in pod["metadata"]:
         return "it was deleted"
-    for container in status.get("containerStatuses", ()):
-        state = container.get("state", {})
-        if "terminated" in state:
-            ended = state["terminated"]
-            return f"{ended.get('reason', 'it ended')} (exit status {ended.get('exitCode')})"
-        waiting = state.get("waiting", {})
-        if waiting.get("reason") in _NEVER:
-            return f"{waiting['reason']}: {waiting.get('message', '')}".strip(": ")
-    if status.get("phase") in ("Failed", "Succeeded"):
-        return f"{status.get('reason', status['phase'])}: {status.get('message', '')}".strip(": ")
-    return ""
+    found = pods.trouble(pod)
+    return pods.last_ending(pod) or (str(found) if found and not found.patient else "")
 
 
 def started(pod: Manifest) -> bool:
@@ -210,5 +188,5 @@ def _patience(pod: Manifest | None) -> float:
     """Return how many seconds a pod may take to run."""
     if pod is None:
         return _UNMADE
-    conditions = pod.get("status", {}).get("conditions", ())
-    return _UNSCHEDULABLE if any(one.get("reason") == "Unschedulable" for one in conditions) else _PENDING
+    found = pods.trouble(pod)
+    return _UNSCHEDULABLE if found and found.patient else _PENDING

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -23,6 +24,10 @@ from harness.k6 import manifests, pod
 from harness.k6.job import Jobs
 from harness.system import Deployment, System
 
+from .conftest import Cluster
+from .conftest import run as sh
+
+HERE = Path(__file__).parent
 K6, PYTHON = "grafana/k6:1.8.1", "python:3.11-slim-bookworm"
 NAMESPACE = "loads"
 TARGET = f"http://target.{NAMESPACE}.svc:8080"
@@ -67,14 +72,18 @@ class Up:
 
 
 @pytest.fixture(scope="module")
-def loads(cluster: Kubectl, imported: Callable[[Sequence[str]], None], here: Path) -> Kubectl:
+def loads(small_cluster: Cluster, container_engine: Any) -> Iterator[Kubectl]:
     """kubectl in a namespace that lets only restricted pods in, with a target in it."""
-    imported((K6, PYTHON))
+    config = json.loads(small_cluster.kubectl("config", "view", "-o", "json").stdout)
+    cluster = Kubectl(config["current-context"], "default", small_cluster.kubeconfig)
+    images = [container_engine.image(name) for name in (K6, PYTHON)]
+    brought = sh("k3d", "image", "import", *images, "--cluster", cluster.context.removeprefix("k3d-"))
+    assert brought.returncode == 0, brought.stderr
     within = cluster.within(NAMESPACE)
     container = {
         "name": "target",
         "image": PYTHON,
-        "command": ["python", "-c", (here / "target.py").read_text()],
+        "command": ["python", "-c", (HERE / "target.py").read_text()],
         "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
         "securityContext": RESTRICTED,
     }
@@ -97,7 +106,8 @@ def loads(cluster: Kubectl, imported: Callable[[Sequence[str]], None], here: Pat
     items = [{"apiVersion": "v1", **one} for one in made]
     within.run("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
     within.run("wait", "--for=condition=Ready", "pod/target", "--timeout=90s", timeout=100)
-    return within
+    yield within
+    cluster.run("delete", "namespace", NAMESPACE, "--wait=false")
 
 
 @pytest.fixture(autouse=True)
@@ -241,7 +251,7 @@ def test_two_loads_at_once(loads: Kubectl, tmp_path: Path) -> None:
 
 def test_an_image_that_is_nowhere(loads: Kubectl, tmp_path: Path) -> None:
     load = run(loads, tmp_path, image="localhost:1/nowhere/k6:none")
-    assert re.match("k6's pod: ImagePullBackOff: .*localhost:1/nowhere/k6:none", load.trouble[0])
+    assert re.match("k6's pod: ImagePullBackOff.*localhost:1/nowhere/k6:none", load.trouble[0])
     assert load.requests == 0
 
 
@@ -249,14 +259,14 @@ def test_no_node_has_room(loads: Kubectl, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(manifests, "_RESOURCES", {"requests": {"cpu": "1000"}})
     monkeypatch.setattr(pod, "_UNSCHEDULABLE", 3.0)
     load = run(loads, tmp_path)
-    assert re.match("k6's pod did not run within 3 s; FailedScheduling: .*Insufficient cpu", load.trouble[0])
+    assert re.match("k6's pod did not run within 3 s; FailedScheduling .*Insufficient cpu", load.trouble[0])
 
 
 def test_a_pod_that_may_not_be(loads: Kubectl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manifests, "_USER", 0)
     monkeypatch.setattr(pod, "_UNMADE", 3.0)
     load = run(loads, tmp_path)
-    assert re.match("k6's pod did not run within 3 s; FailedCreate: .*forbidden", load.trouble[0])
+    assert re.match("k6's pod did not run within 3 s; FailedCreate .*forbidden", load.trouble[0])
 
 
 def test_its_container_is_killed_from_outside(loads: Kubectl, tmp_path: Path) -> None:
@@ -269,7 +279,7 @@ def test_its_container_is_killed_from_outside(loads: Kubectl, tmp_path: Path) ->
         subprocess.run(["docker", "exec", f"{loads.context}-server-0", "sh", "-c", each], check=True)
 
     load = run(loads, tmp_path, seconds=60, actions=((1.0, kill),))
-    assert re.match(r"k6's pod: Error \(exit status 137\)", load.trouble[0])
+    assert re.match(r"k6's pod: Error, exit status 137", load.trouble[0])
     assert load.trouble[1] == "what k6 measured could not be brought back from its pod"
     assert load.ended - load.started < 45
 
@@ -284,8 +294,8 @@ run(Kubectl(sys.argv[3], "loads", Path(sys.argv[4])), Path(sys.argv[2]), seconds
 """
 
 
-def test_ctrl_c_brings_back_what_was_measured_and_goes_on(loads: Kubectl, tmp_path: Path, here: Path) -> None:
-    words = [sys.executable, "-c", CTRL_C, str(here), str(tmp_path), loads.context, str(loads.kubeconfig)]
+def test_ctrl_c_brings_back_what_was_measured_and_goes_on(loads: Kubectl, tmp_path: Path) -> None:
+    words = [sys.executable, "-c", CTRL_C, str(HERE), str(tmp_path), loads.context, str(loads.kubeconfig)]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     said = tmp_path / "load" / "pod.log"
     deadline = time.monotonic() + 60

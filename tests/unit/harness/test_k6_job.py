@@ -182,7 +182,10 @@ def test_kubernetes_replaces_no_variables(tmp_path: Path) -> None:
 
 
 def state(**state: Any) -> dict[str, Any]:
-    return {"metadata": {}, "status": {"phase": "Running", "containerStatuses": [{"state": state}]}}
+    return {
+        "metadata": {},
+        "status": {"phase": "Running", "containerStatuses": [{"name": "k6", "state": state}]},
+    }
 
 
 @pytest.mark.parametrize(
@@ -192,9 +195,12 @@ def state(**state: Any) -> dict[str, Any]:
         (state(running={}), ""),
         (state(waiting={"reason": "ContainerCreating"}), ""),
         (state(waiting={"reason": "ErrImagePull"}), ""),  # it is tried again
-        (state(waiting={"reason": "ImagePullBackOff", "message": "no such"}), "ImagePullBackOff: no such"),
-        (state(waiting={"reason": "ErrImageNeverPull"}), "ErrImageNeverPull"),
-        (state(terminated={"reason": "OOMKilled", "exitCode": 137}), "OOMKilled (exit status 137)"),
+        (
+            state(waiting={"reason": "ImagePullBackOff", "message": "no such"}),
+            "ImagePullBackOff (container k6): no such",
+        ),
+        (state(waiting={"reason": "ErrImageNeverPull"}), "ErrImageNeverPull (container k6)"),
+        (state(terminated={"reason": "OOMKilled", "exitCode": 137}), "OOMKilled, exit status 137"),
         ({"metadata": {"deletionTimestamp": "now"}}, "it was deleted"),
         (
             {"metadata": {}, "status": {"phase": "Failed", "reason": "Evicted", "message": "no disk"}},
