@@ -122,15 +122,15 @@ class K3dBackend:
         sources = {image.name: images.build(image) for image in how.images}
         provision = Provision(deployment.kubectl, how, self._options.environment, up.charts)
         self._bring(up, provision.images())
-        fresh = provision.there_before()
+        owners = provision.owners()
         provision.apply(sources, directory)
         provision.install()
-        deployment.up(provision.applied, provision.beside(), fresh=fresh)
+        deployment.up(provision.applied, provision.beside(), before=owners)
         provision.verify(sources, strict=True)
 
     def _bring(self, up: _Up, wanted: Sequence[str]) -> None:
-        """Import what the nodes do not have yet, as the engine has it now; they pull the rest."""
-        here = images.ids(wanted)
+        """Import what the nodes do not have yet, as the engine has it now, or gets it."""
+        here = images.had(wanted)
         record = up.kubectl.within("kube-system")
         done = record.run("get", "configmap", _RECORD, "--ignore-not-found", "-o", "json").stdout
         there = json.loads(done).get("data", {}).get("images", "{}") if done.strip() else "{}"
@@ -226,8 +226,10 @@ def _locked(name: str) -> FileLock:
     Raises:
         UsageError: another one does.
     """
-    _LOCKS.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(_LOCKS / f"{name}.lock", timeout=0)
+    with contextlib.suppress(FileExistsError):
+        _LOCKS.mkdir(parents=True)
+        _LOCKS.chmod(0o1777)  # for other users of this machine, too
+    lock = FileLock(_LOCKS / f"{name}.lock", timeout=0, mode=0o666)
     try:
         lock.acquire()
     except Timeout:

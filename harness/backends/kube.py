@@ -72,10 +72,10 @@ class KubeBackend:
         try:
             with left(deployment):
                 sources = {image.name: images.digest(image) for image in how.images}
-                there = provision.there_before()
+                owners = provision.owners()
                 provision.apply(sources, directory)
                 provision.install()
-                deployment.up(provision.applied, provision.beside(), fresh=there)
+                deployment.up(provision.applied, provision.beside(), before=owners)
                 provision.verify(sources, strict=False)
                 yield deployment
         except BaseException as error:

@@ -105,22 +105,18 @@ def wait_until_measuring(url: str, system: System, alive: Callable[[], None]) ->
             )
 
 
-def forget(url: str, system: System) -> None:
+def forget(url: str, system: System, *, ours: bool) -> None:
     """Let a Prometheus that has watched another system before forget that.
 
-    It deletes what it has; where it may not, as its API for that has to be switched on, the longest stretch
-    of time that a recording rule looks back is waited for.
+    What one of ours has is deleted.  One of others keeps what it has; then, and where the API for that is
+    switched off, the longest stretch of time that a recording rule looks back is waited for.
 
     Args:
         url: base URL of Prometheus.
         system: what it measures from now on.
+        ours: whether nobody else needs what it has.
     """
-    with httpx.Client(base_url=url, timeout=30.0, trust_env=False) as client:
-        try:
-            answer = client.post("/api/v1/admin/tsdb/delete_series", params={"match[]": '{__name__=~".+"}'})
-        except httpx.HTTPError:
-            answer = None
-    if answer is not None and answer.is_success:
+    if ours and _deleted(url):
         return
     rules = system.recording_rules.read_text(encoding="utf-8") if system.recording_rules else ""
     ranges = [int(number) * _UNITS[unit] for number, unit in _RANGE.findall(rules)]
@@ -129,6 +125,15 @@ def forget(url: str, system: System) -> None:
         progress.status(f"waiting {left:.0f} s, so that recording rules forget the system before")
         time.sleep(min(1.0, left))
     progress.done()
+
+
+def _deleted(url: str) -> bool:
+    with httpx.Client(base_url=url, timeout=30.0, trust_env=False) as client:
+        try:
+            answer = client.post("/api/v1/admin/tsdb/delete_series", params={"match[]": '{__name__=~".+"}'})
+        except httpx.HTTPError:
+            return False
+    return answer.is_success
 
 
 def ask(client: httpx.Client, path: str, **parameters: str) -> Any:

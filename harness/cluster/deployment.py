@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -165,13 +165,13 @@ class ClusterDeployment:
         self._wait_until_ready([self._system.service(service)])
         self._killed.discard(service)
 
-    def up(self, applied: Iterable[Object], beside: Iterable[Object], *, fresh: bool) -> None:
+    def up(self, applied: Iterable[Object], beside: Iterable[Object], *, before: Collection[str]) -> None:
         """Wait until everything that was applied is ready, reachable and measured.
 
         Args:
             applied: the system's own objects.
             beside: the workloads of what is installed beside it, as the cluster has them.
-            fresh: whether Prometheus was there before, and is to forget what it saw until now.
+            before: whose Prometheus was there before (see :meth:`harness.cluster.helm.Helm.owner`).
         """
         applied = list(applied)
         self._workloads = {one["metadata"]["name"]: one for one in objects.workloads(applied)}
@@ -193,8 +193,8 @@ class ClusterDeployment:
             found = self.kubectl.within(space).json("get", "pods")["items"]
             self._watch.expect(space, name, waiting.pods_of(one, found))
         self._watch.start()
-        if fresh:
-            forget(self.prometheus, self._system)
+        if any(before):
+            forget(self.prometheus, self._system, ours="theirs" not in before)
         wait_until_measuring(self.prometheus, self._system, self.check)
 
     def leave(self) -> list[str]:

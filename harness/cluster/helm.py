@@ -43,9 +43,12 @@ class Helm:
             return []
         return list(dict.fromkeys(_IMAGE.findall(rendered.stdout)))
 
-    def there(self, chart: Chart) -> bool:
-        """Whether there is a release of that name, whosever."""
-        return bool(self._status(chart))
+    def owner(self, chart: Chart) -> str:
+        """Return whose release of that name there is: ``"ours"``, ``"theirs"``; ``""`` if there is none."""
+        status = self._status(chart)
+        if not status:
+            return ""
+        return "ours" if status.get("description") == OURS else "theirs"
 
     def install(self, chart: Chart) -> bool:
         """Install or upgrade ``chart``'s release; return whether it is ours, and so to be taken down.
@@ -109,7 +112,7 @@ class Helm:
 
     def _with_values(self, what: str, chart: Chart, *words: str) -> Completed:
         with tempfile.TemporaryDirectory() as directory:
-            files = list(chart.values)
+            files = [file.resolve() for file in chart.values]
             for number, text in enumerate(chart.document_values()):
                 files.append(Path(directory) / f"{number}.yaml")
                 files[-1].write_text(text, encoding="utf-8")
@@ -119,7 +122,7 @@ class Helm:
     def _source(self, chart: Chart) -> Sequence[str]:
         local = self._environment.get(variable(chart))
         if local:
-            return (local,)
+            return (str(Path(local).expanduser().resolve()),)
         return (chart.chart, "--repo", chart.repository, "--version", chart.version)
 
     def _run(
@@ -134,9 +137,10 @@ class Helm:
         file = self._kubectl.kubeconfig
         where = [] if file is None else ["--kubeconfig", str(file)]
         where += ["--kube-context", self._kubectl.context, "--namespace", chart.namespace]
-        return command.run(
-            ["helm", what, *before, chart.release, *words, *where], timeout=timeout, check=check
-        )
+        line = ["helm", what, *before, chart.release, *words, *where]
+        # in an empty directory: to helm, a folder here that is called as a chart is that chart
+        with tempfile.TemporaryDirectory() as nowhere:
+            return command.run(line, cwd=Path(nowhere), timeout=timeout, check=check)
 
 
 def variable(chart: Chart) -> str:

@@ -78,14 +78,27 @@ def build(image: Image) -> str:
     return wanted
 
 
-def ids(names: Iterable[str]) -> dict[str, str]:
-    """Return the engine's id of each of these images that it has."""
+def had(names: Iterable[str]) -> dict[str, str]:
+    """Return the engine's id of each of these images that it has, or can pull.
+
+    It pulls, and not each node of a cluster: what it has it has for the next cluster, too.
+    """
     found = {}
     for name in names:
-        done = run(["docker", "image", "inspect", name, "--format", "{{.Id}}"], timeout=_TIMEOUT, check=False)
-        if done.status == 0:
-            found[name] = done.stdout.strip()
+        identity = _identity(name)
+        if not identity:
+            progress.status(f"pulling {name}")
+            if run(["docker", "pull", "--quiet", name], timeout=_BUILD_TIMEOUT, check=False).status == 0:
+                identity = _identity(name)
+        if identity:
+            found[name] = identity
     return found
+
+
+def _identity(name: str) -> str:
+    words = ["docker", "image", "inspect", name, "--format", "{{.Id}}"]
+    done = run(words, timeout=_TIMEOUT, check=False)
+    return done.stdout.strip() if done.status == 0 else ""
 
 
 def _label(name: str) -> str | None:

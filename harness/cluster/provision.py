@@ -46,9 +46,9 @@ class Provision:
         self.charts = [self._with_overlay(chart) for chart in recipe.charts]
         self.applied: list[Object] = []
 
-    def there_before(self) -> bool:
-        """Whether a release is there already: then its Prometheus may have watched something else."""
-        return any(self._helm.there(chart) for chart in self.charts)
+    def owners(self) -> set[str]:
+        """Return whose releases there are already, of the names of those that are needed."""
+        return {self._helm.owner(chart) for chart in self.charts if chart.needed}
 
     def images(self) -> list[str]:
         """Render everything, and return every image that a node will need."""
@@ -73,7 +73,8 @@ class Provision:
             sources=sources,
         )
         ready = objects.with_namespaces(ready, self.namespaces())
-        (directory / "applied.json").write_text(json.dumps(ready, indent=2) + "\n", encoding="utf-8")
+        told = [one for one in ready if one["kind"] != "Secret"]
+        (directory / "applied.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
         progress.status("applying manifests")
         # First what was: a pod of the system before takes the room that one of this may need.
         objects.clear(self._kubectl, [self._kubectl.namespace], ready)

@@ -52,7 +52,7 @@ WEB = System(
         images=(Image("verdict-small:test", SMALL, Path("Dockerfile"), (Path("server.py"),)),),
         charts=(PROMETHEUS,),
         prometheus="watching/prometheus-server:80",
-        load_image="lab/none",  # no load is run here
+        load_image="verdict-small:test",  # no load is run here
         cluster=NAME,
     ),
 )

@@ -97,3 +97,22 @@ def test_options_reach_the_backend(tmp_path: Path) -> None:
     assert found.environment is os.environ
     assert {"--backend", "--reuse", "--context", "--namespace", "--overlay"} <= TABLE.keys()
     assert backend("kube", found).name == "kube"
+
+
+def test_a_session_on_a_machine_without_the_tools_ends_before_anything_is_begun(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.criterion("X", experiment="E")
+        def test_it(judge, backend): ...
+        """
+    )
+    monkeypatch.setenv("PATH", str(pytester.path))
+    result = pytester.runpytest_inprocess("--backend", "k3d", "-p", "no:hypothesispytest")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*needs tools that are missing*"])
+    assert "k3d: no k3d on PATH" in result.stderr.str()
+    assert not (pytester.path / "runs").exists()
