@@ -30,15 +30,24 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep each experiment together: its Prometheus is asked before the next system replaces it."""
+    """Keep each load's criteria together, whatever shuffled them.
 
-    def rank(item: pytest.Item) -> int:
+    A load's Prometheus has to be asked before the next system replaces it. So what judges one load of
+    several (A3's depths, A4's faults) comes load by load, and what needs them all comes last.
+    """
+
+    def place(item: pytest.Item) -> tuple[int, int, int, tuple[int, ...]]:
         names = {marker.name.upper() for marker in item.iter_markers()}
-        return next((i for i, name in enumerate(ORDER) if name.upper() in names), len(ORDER))
+        experiment = next((i for i, name in enumerate(ORDER) if name.upper() in names), len(ORDER))
+        indices = (
+            item.callspec.indices if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        )
+        load = next((indices[one] for one in ("a3", "a4") if one in indices), len(DEPTHS))
+        return experiment, load, item.location[1] or 0, tuple(indices.values())
 
     for item in items:
         item.add_marker(pytest.mark.timeout(0))  # loads have their own ends, and take minutes
-    items.sort(key=rank)
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ Only its shape is told here: names, ports, environment. The backends know how to
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -23,6 +24,7 @@ SYMBOLS = {
 BROKER = "redpanda"
 GATEWAY = "edge-gateway"
 PORTS = {"http": 8080, "metrics": 9091}
+_SECURITY = ("KAFKA_SECURITY_", "KAFKA_SASL_", "KAFKA_SSL_")
 
 
 def recording_rules() -> tuple[str, ...]:
@@ -48,6 +50,8 @@ def _shard(shard: str) -> Service:
                 "METRICS_PORT": str(at.port("metrics")),
                 "KAFKA_BOOTSTRAP": at.endpoint(BROKER, "kafka").address,
                 "WAL_PATH": str(at.directory / "wal"),
+                # Our broker is plain, whatever another one is for which whoever runs us has set these.
+                **{name: "" for name in os.environ if name.startswith(_SECURITY)},
             },
         )
 

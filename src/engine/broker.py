@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
@@ -15,6 +14,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from .config import Config
 from .events import Event
 from .metrics import TOPICS
+from .patience import let_go, within
 from .refusal import Overheard, explain
 from .retained import Mark, Marks, Place, retains
 from .topics import ensure_topics
@@ -28,7 +28,6 @@ _REQUEST_SECONDS = 5.0
 _CONNECT_SECONDS = 10.0
 # aiokafka would go on for up to twice that before it gives a batch up, and nobody would know meanwhile.
 _SEND_SECONDS = _REQUEST_SECONDS + 1.0
-_CLOSE_SECONDS = 1.0
 _BATCH_BYTES = 1 << 18
 
 
@@ -139,14 +138,12 @@ class KafkaBroker:
         if producer is None:
             return
         # stop() flushes first and can wait for ever on a broker that is gone (aio-libs/aiokafka#1101).
-        with contextlib.suppress(Exception):
-            await _within(_CLOSE_SECONDS, producer.stop())
+        if await let_go(producer.stop()):
             return
         sender = producer._sender.sender_task  # noqa: SLF001 - there is no public way to end it
         if sender is not None and not sender.done():
             sender.cancel()
-        with contextlib.suppress(Exception):
-            await _within(_CLOSE_SECONDS, producer.client.close())
+        await let_go(producer.client.close())
 
     def _partition(self, event: Event) -> int:
         """As Java's default partitioner, so that a symbol's events share one with every other producer's."""
@@ -202,14 +199,8 @@ async def _deliver(producer: Any, batches: Sequence[tuple[Place, Any]]) -> dict[
 
 async def _within(seconds: float, what: Awaitable[T]) -> T:
     try:
-        return await asyncio.wait_for(what, seconds)
+        return await within(seconds, what)
     except TimeoutError as error:
         raise BrokerError(f"no answer within {seconds:g} s") from error
-    except KafkaError as error:
+    except (KafkaError, ConnectionError) as error:
         raise BrokerError(explain(error)) from error
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        # Not we were cancelled: aiokafka waits for a connection to close that it has given up before.
-        raise BrokerError("the client was closed meanwhile") from error

@@ -32,6 +32,7 @@ _SLICE = 50  # records replayed between two turns of the loop, about half a mill
 _FIRST_BACKOFF, _LAST_BACKOFF = 0.2, 5.0
 _PERSIST_SECONDS = 1.0
 _SHADOW_SECONDS = 60.0
+_CHECK_SECONDS = 30.0  # without an event, until the broker is asked whether it still has the last ones
 _REPORT_SECONDS = 30.0
 
 
@@ -211,8 +212,7 @@ class Publisher:
             try:
                 if not connected:
                     await self._broker.connect()
-                    if not await self._broker.retains(self.position.marks, self._wal.log_id):
-                        self._begin_again()
+                    await self._check()
                     connected = True
                     log.info("connected to the broker", extra=self._state())
                 await self._next()
@@ -234,7 +234,8 @@ class Publisher:
         if not queue:
             if not self._stopping and not queue.overflowed:
                 self._retire_shadow()
-                await self._wait(_SHADOW_SECONDS if self._shadow else None)
+                if not await self._wait(_CHECK_SECONDS):
+                    await self._check()
             return
         if len(queue) < _BATCH and not self._stopping:
             await asyncio.sleep(_LINGER)
@@ -254,6 +255,10 @@ class Publisher:
         published["orders"] += len(batch)
         published["matches"] += len(messages) - len(batch)
         return self.position.marks.advance(marks)
+
+    async def _check(self) -> None:
+        if not await self._broker.retains(self.position.marks, self._wal.log_id):
+            self._begin_again()
 
     def _begin_again(self) -> None:
         """Send everything from the log's first record on: the broker has lost what it acknowledged."""
@@ -299,12 +304,14 @@ class Publisher:
             self._shadow.close()
             self._shadow = None
 
-    async def _wait(self, seconds: float | None) -> None:
+    async def _wait(self, seconds: float) -> bool:
+        """Wait for an event or the stop; return False if neither came in time."""
         self._wake.clear()
         self._idle = True
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), seconds)
         self._idle = False
+        return self._wake.is_set()
 
     async def _persist(self) -> None:
         while True:

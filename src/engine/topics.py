@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,13 +10,13 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import for_code
 
+from .patience import let_go
 from .retained import ends
 
 log = logging.getLogger(__name__)
 
 _ALREADY_EXISTS = 36
 _POLL_SECONDS = 0.1
-_CLOSE_SECONDS = 1.0
 
 
 async def ensure_topics(options: Mapping[str, Any], topics: Sequence[str], partitions: int) -> None:
@@ -52,8 +51,7 @@ async def ensure_topics(options: Mapping[str, Any], topics: Sequence[str], parti
             if 0 < there.get(topic, 0) < partitions:
                 await _grow(admin, options, topic, range(there[topic]), partitions)
     finally:
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(admin.close(), _CLOSE_SECONDS)
+        await let_go(admin.close())
 
 
 async def _grow(admin: Any, options: Mapping[str, Any], topic: str, has: range, wanted: int) -> None:

@@ -1,20 +1,27 @@
 """What integration tests share: engines as processes, and a Kafka that is started when first asked for."""
 
 import asyncio
+import gc
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import docker
+import docker.errors
 import httpx
+import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
@@ -23,7 +30,77 @@ from harness.brokers import kafka as kafka_service
 from harness.system import Endpoint
 
 NOWHERE = "127.0.0.1:1"
+MADE_BY = "VERDICT_TESTS_SESSION"
+PATIENCE = 10  # seconds in which what was told to end does
 BOOK = ("me_orderbook_depth", "me_orderbook_price_levels")
+
+
+def leftovers(session: str, temporary: Path) -> list[str]:
+    """What the tests of this process have left behind, one line each."""
+    found = []
+    me = psutil.Process()
+    for process in psutil.process_iter():
+        try:
+            if process != me and process.environ().get(MADE_BY) == session:
+                found.append(f"process {process.pid}: {' '.join(process.cmdline())[:200]}")
+        except psutil.Error:  # it ends just now, or is not ours to ask
+            continue
+    found += [
+        f"port {at.laddr.port} of this process" for at in me.net_connections("tcp") if at.status == "LISTEN"
+    ]
+    found += [
+        f"thread {one.name}"
+        for one in threading.enumerate()
+        if not one.daemon and one != threading.main_thread()
+    ]
+    # Sessions of pytest in sessions of pytest keep their last three directories, as pytest does.
+    found += [f"file {path}" for path in temporary.iterdir() if not path.name.startswith("pytest-of-")]
+    found += [f"mount {line.split()[1]}" for line in mounts() if MADE_BY in line]
+    if containers := sys.modules.get("testcontainers.core.labels"):
+        found += [
+            f"container {one}"
+            for one in containers_labelled(containers.LABEL_SESSION_ID, containers.SESSION_ID)
+        ]
+    return found
+
+
+def mounts() -> list[str]:
+    try:
+        return Path("/proc/mounts").read_text().splitlines()
+    except FileNotFoundError:  # not Linux
+        return []
+
+
+def containers_labelled(label: str, value: str) -> list[str]:
+    try:
+        client = docker.from_env()
+    except docker.errors.DockerException:
+        return []
+    try:
+        there = client.containers.list(all=True, filters={"label": f"{label}={value}"})
+        return [f"{one.name} of {one.image.tags}" for one in there]
+    finally:
+        client.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Fail the last test of a worker if processes, ports, containers, mounts or temporary files outlive it.
+
+    Every process that a test starts inherits a variable by which it is found,
+    whoever its parent is by then, and a directory for temporary files.
+    """
+    session = uuid.uuid4().hex
+    tempfile.gettempdir()  # asked for once: this process goes on with the place that it has
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="verdict-") as temporary:
+        patch.setenv(MADE_BY, session)
+        patch.setenv("TMPDIR", temporary)
+        yield
+        gc.collect()
+        deadline = time.monotonic() + PATIENCE
+        while (left := leftovers(session, Path(temporary))) and time.monotonic() < deadline:
+            time.sleep(0.2)
+    assert not left, "left behind:\n" + "\n".join(left)
 
 
 class Engine:

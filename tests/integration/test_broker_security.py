@@ -6,7 +6,6 @@ One Kafka node with a listener for each way of being known, and for each flaw th
 import datetime as dt
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,11 +13,24 @@ from typing import Any
 
 import pytest
 import trustme
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 from cryptography.hazmat.primitives import serialization
 
-from harness.programs import provide
-
 USER, PASSWORD = "alice", "correct-horse"
+NEWCOMER = "carol"  # the broker knows her, and permits her nothing
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 # How clients are known at each listener of the broker.
 LISTENERS = {
@@ -65,6 +77,7 @@ class Broker:
         self.kafka = kafka
         self.keys = keys
         self.others = others
+        self._admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
 
     def at(self, listener: str, **more: object) -> dict[str, object]:
         """What an engine is told that is to connect to ``listener``."""
@@ -82,24 +95,37 @@ class Broker:
 
     def let_in(self, user: str, password: str, kind: str = "SCRAM-SHA-256") -> None:
         """Give ``user`` a password."""
-        credential = f"{kind}=[iterations=4096,password={password}]"
-        self._configure("--entity-type", "users", "--entity-name", user, "--add-config", credential)
+        info = ScramCredentialInfo(ScramMechanism[kind.replace("-", "_")], 4096)
+        wanted = UserScramCredentialUpsertion(user, info, password.encode())
+        self._done(self._admin.alter_user_scram_credentials([wanted]))
 
     def certify(self, listener: str, certificate: Path) -> None:
         """Have a listener show another certificate."""
-        setting = f"listener.name.{listener.lower()}.ssl.keystore.location={certificate}"
-        self._configure("--entity-type", "brokers", "--entity-name", "1", "--add-config", setting)
+        name = f"listener.name.{listener.lower()}.ssl.keystore.location"
+        entry = ConfigEntry(name, str(certificate), incremental_operation=AlterConfigOpType.SET)
+        node = ConfigResource(ResourceType.BROKER, "1", incremental_configs=[entry])
+        self._done(self._admin.incremental_alter_configs([node]))
 
-    def _configure(self, *words: str) -> None:
-        tool = ("-XX:TieredStopAtLevel=1", "-cp", f"{provide('kafka').path}/*", "kafka.admin.ConfigCommand")
-        done = subprocess.run(
-            [str(provide("java").path), *tool, "--bootstrap-server", self.bootstrap, "--alter", *words],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+    def permit(self, user: str, *operations: AclOperation) -> None:
+        """Let ``user`` do something with both topics."""
+        wanted = [
+            AclBinding(
+                ResourceType.TOPIC,
+                topic,
+                ResourcePatternType.LITERAL,
+                f"User:{user}",
+                "*",
+                operation,
+                AclPermissionType.ALLOW,
+            )
+            for topic in ("orders", "matches")
+            for operation in operations
+        ]
+        self._done(self._admin.create_acls(wanted))
+
+    def _done(self, answers: dict[Any, Any]) -> None:
+        for answer in answers.values():
+            answer.result(30)
 
 
 def properties(place: Any, keys: Keys) -> str:
@@ -120,6 +146,9 @@ def properties(place: Any, keys: Keys) -> str:
         "advertised.listeners": everywhere,
         "listener.security.protocol.map": ",".join(f"{name}:{kind}" for name, kind in protocols.items()),
         "sasl.enabled.mechanisms": ",".join(MECHANISMS),
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": f"User:ANONYMOUS;User:{USER};User:bob;User:engine",
+        "ssl.principal.mapping.rules": "RULE:^.*$/engine/",
         "ssl.allow.dn.changes": "true",
         "ssl.allow.san.changes": "true",
         "listener.name.open.scram-sha-256.connections.max.reauth.ms": 1500,
@@ -129,7 +158,7 @@ def properties(place: Any, keys: Keys) -> str:
     }
     for name in ("sasl", "open"):
         lines[f"listener.name.{name}.plain.sasl.jaas.config"] = (
-            f'{module}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
+            f'{module}.plain.PlainLoginModule required user_{USER}="{PASSWORD}" user_{NEWCOMER}="{PASSWORD}";'
         )
         for kind in MECHANISMS[1:]:
             lines[f"listener.name.{name}.{kind.lower()}.sasl.jaas.config"] = (
@@ -263,6 +292,21 @@ def test_a_password_that_is_renewed_in_its_file(
 
     assert_mended(it, broker)
     assert "outdated" not in it.output.read_text()
+
+
+def test_a_user_who_may_not_write_yet(engine: Callable[..., Any], broker: Broker) -> None:
+    told = broker.at("SASL", KAFKA_SASL_MECHANISM="PLAIN", KAFKA_SASL_USERNAME=NEWCOMER)
+    it = engine(**told).ready()
+    assert_refused(it, "AuthorizationFailed")
+
+    broker.permit(NEWCOMER, AclOperation.CREATE, AclOperation.WRITE)
+
+    assert_mended(it, broker)
+    assert it.stop() == 0
+    it = engine(**told).ready()  # who may not read can't look whether all is still there
+    assert it.order(100).status_code == 200
+    it.until(it.everything_published)
+    assert failures(it) == []
 
 
 def test_a_broker_that_nobody_vouches_for(engine: Callable[..., Any], broker: Broker, tmp_path: Path) -> None:

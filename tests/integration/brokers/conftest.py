@@ -47,21 +47,26 @@ class Broker(ABC):
     """A broker with two addresses for clients: its own, and one that it advertises as a proxy's.
 
     Attributes:
+        host: where its ports are.
         port: its own.
         behind: the port that a proxy is to connect to.
         advertised: the proxy's port; takes effect at the next start.
     """
+
+    host = "127.0.0.1"
 
     def __init__(self) -> None:
         self.port, self.behind, self.advertised = free_port(), free_port(), free_port()
 
     @property
     def bootstrap(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
+
+    free_port = staticmethod(free_port)
 
     def answers(self) -> bool:
         try:
-            return live_brokers(Endpoint("127.0.0.1", self.port), 2.0) == 1
+            return live_brokers(Endpoint(self.host, self.port), 2.0) == 1
         except (OSError, ValueError):
             return False
 
@@ -112,7 +117,7 @@ class KafkaProcess(Broker):
         # Only root may make a small disk; without it the one test that needs that is skipped.
         self.has_disk = os.geteuid() == 0 and shutil.which("mount") is not None
         if self.has_disk:
-            mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "brokers-test", str(self.data)]
+            mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "VERDICT_TESTS_SESSION", str(self.data)]
             self.has_disk = subprocess.run(mount, check=False, capture_output=True).returncode == 0
 
     def log(self) -> str:
@@ -217,15 +222,19 @@ class Redpanda(Broker, RedpandaContainer):
         self.with_bind_ports(self.redpanda_port, self.port).with_bind_ports(self.behind, self.behind)
         self.with_tmpfs_mount(self.DATA, f"size={DISK},mode=1777")
 
+    def with_command(self, command: Any) -> Any:
+        # The script that starts the broker is to be process 1, or kill() would take it as well.
+        return super().with_command(command.replace("; sh ", "; exec sh "))
+
     def tc_start(self) -> None:
-        host = self.get_container_host_ip()
+        self.host = self.get_container_host_ip()
         script = f"""
             while true; do
                 while [ -e /tmp/held ]; do sleep 0.1; done
                 if [ -e /tmp/emptied ]; then rm -rf {self.DATA}/* /tmp/emptied; fi
                 /usr/bin/rpk redpanda start --mode dev-container --smp 1 --memory 1G \\
                     --kafka-addr PLAINTEXT://0.0.0.0:29092,OUTSIDE://0.0.0.0:9092,PROXIED://0.0.0.0:{self.behind} \\
-                    --advertise-kafka-addr PLAINTEXT://127.0.0.1:29092,OUTSIDE://{host}:{self.port},PROXIED://{host}:$(cat /tmp/advertised)
+                    --advertise-kafka-addr PLAINTEXT://127.0.0.1:29092,OUTSIDE://{self.host}:{self.port},PROXIED://127.0.0.1:$(cat /tmp/advertised)
                 sleep 0.1
             done
         """  # noqa: E501

@@ -351,3 +351,27 @@ def test_a_position_of_a_former_version_knows_no_places(shard: Make, broker: Any
     again = asyncio.run(life(2))
     assert again.publisher.resends == 0
     assert sequences(broker.received, "orders") == list(range(1, 13))
+
+
+def test_what_a_broker_lost_while_nothing_happened_is_sent_again(
+    shard: Make, broker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher_module, "_CHECK_SECONDS", 0.005)
+
+    async def scenario() -> None:
+        made = shard()
+        made.start()
+        accept(made, 20)
+        await published(made)
+        await asyncio.sleep(0.05)
+        assert made.publisher.resends == 0
+        broker.lose_disk()
+        async with asyncio.timeout(20):
+            while not made.publisher.resends:
+                await asyncio.sleep(0.001)
+        await published(made)
+        await made.stop()
+
+    asyncio.run(scenario())
+    assert sequences(broker.received, "orders") == list(range(1, 21))
+    assert sequences(broker.received, "matches") == list(range(1, 11))

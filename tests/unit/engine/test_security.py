@@ -10,8 +10,8 @@ import trustme
 from aiokafka.errors import KafkaConnectionError, SaslAuthenticationFailed
 from cryptography.hazmat.primitives import serialization
 
-from engine import broker, logs
-from engine.broker import BrokerError, connection_options
+from engine import logs
+from engine.broker import connection_options
 from engine.config import Config
 from engine.errors import ConfigError
 from engine.refusal import Overheard, explain
@@ -292,19 +292,3 @@ def test_what_a_library_only_logs_is_heard(
     printed = capsys.readouterr().err
     assert ("Unable connect to k: why" in printed) is (level == "DEBUG")
     assert not logging.getLogger("aiokafka.conn").isEnabledFor(logging.DEBUG)
-
-
-def test_a_library_that_cancels_itself_cancels_nobody_else() -> None:
-    async def scenario() -> None:
-        gone = asyncio.get_running_loop().create_future()
-        gone.cancel()
-        with pytest.raises(BrokerError, match="closed meanwhile"):
-            await broker._within(1, gone)
-
-        waiting = asyncio.create_task(broker._within(60, asyncio.Event().wait()))
-        await asyncio.sleep(0)
-        waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
-
-    asyncio.run(scenario())

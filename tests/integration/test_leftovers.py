@@ -1,0 +1,78 @@
+"""The suite notices what its tests leave behind, whatever that is."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CONFTESTS = [Path(__file__).parents[1] / "conftest.py", Path(__file__).parent / "conftest.py"]
+IMAGE = "python:3.11-slim-bookworm"
+LEAVING = """
+    import socket, subprocess, sys, threading
+
+    KEPT = []
+
+    def python(script):
+        subprocess.run([sys.executable, "-c", script], check=True)
+
+    def test_a_process_whose_parent_is_gone():
+        python("import subprocess; subprocess.Popen(['sleep', '15'])")
+
+    def test_a_port():
+        KEPT.append(socket.create_server(("127.0.0.1", 0)))
+
+    def test_a_thread():
+        threading.Thread(target=threading.Event().wait, args=(5,), name="forgotten").start()
+
+    def test_a_file():
+        python("import tempfile; tempfile.mkdtemp()")
+
+    def test_nothing():
+        socket.create_server(("127.0.0.1", 0)).close()
+        python("import tempfile; tempfile.TemporaryFile()")
+"""
+A_CONTAINER = f"""
+    from testcontainers.core.container import DockerContainer
+
+    def test_a_container(container_engine):
+        DockerContainer(container_engine.image("{IMAGE}")).with_command("sleep 60").start()
+"""
+
+
+def session(pytester: pytest.Pytester, tests: str, *words: str) -> pytest.RunResult:
+    root, ours = (path.read_text() for path in CONFTESTS)
+    assert "PATIENCE = 10" in ours
+    pytester.makeconftest(root + ours.replace("PATIENCE = 10", "PATIENCE = 0.5"))
+    pytester.makepyfile(tests)
+    return pytester.runpytest_subprocess(
+        "-p", "no:verdict-harness", "-p", "no:randomly", "-W", "ignore", *words
+    )
+
+
+def left(result: pytest.RunResult) -> list[str]:
+    lines = "\n".join(result.outlines)
+    return re.findall(r"^E +((?:process|port|thread|file|container) .+)$", lines, re.MULTILINE)
+
+
+def test_what_is_left_behind_is_named(pytester: pytest.Pytester) -> None:
+    result = session(pytester, LEAVING)
+    result.assert_outcomes(passed=5, errors=1)
+    process, port, thread, file = left(result)
+    assert process.endswith("sleep 15")
+    assert re.fullmatch(r"port \d+ of this process", port)
+    assert thread == "thread forgotten"
+    assert file.startswith("file /")
+
+
+def test_a_container_is_too(pytester: pytest.Pytester, container_engine: Any) -> None:
+    container_engine.image(IMAGE)
+    result = session(pytester, A_CONTAINER)
+    (container,) = left(result)
+    container_engine.client.client.containers.get(container.split()[1]).remove(force=True)
+    result.assert_outcomes(passed=1, errors=1)
+
+
+def test_in_a_worker_too_and_no_false_alarm(pytester: pytest.Pytester) -> None:
+    session(pytester, LEAVING, "-n", "2", "-k", "a_file").assert_outcomes(passed=1, errors=1)
+    session(pytester, LEAVING, "-k", "test_nothing").assert_outcomes(passed=1)
