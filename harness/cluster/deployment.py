@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -142,6 +143,7 @@ class ClusterDeployment:
         if Capability.PAUSE in self._capabilities:
             for pod in its_pods:
                 processes.freeze(pod)  # what is frozen can't act on the SIGTERM that a deletion begins with
+            self._bind(service, its_pods)
             self._scale(service, 0)
             self._end(its_pods, "--grace-period=0", "--force", "--wait=false")
             for pod in its_pods:
@@ -276,6 +278,18 @@ class ClusterDeployment:
     def _forget(self, service: str) -> None:
         if self._watch is not None:
             self._watch.forget(self.kubectl.namespace, service)
+
+    def _bind(self, service: str, its_pods: Iterable[Mapping[str, Any]]) -> None:
+        """Have ``service`` started again where it was, if it is one pod.
+
+        Its volume may be a directory of that node, and not every provisioner tells the scheduler so.
+        """
+        places = {pod["spec"]["nodeName"] for pod in its_pods}
+        if len(places) == 1:
+            node = {"nodeSelector": {"kubernetes.io/hostname": places.pop()}}
+            patch = json.dumps({"spec": {"template": {"spec": node}}})
+            kind = self._workload(service)["kind"].lower()
+            self.kubectl.run("patch", f"{kind}/{service}", "--type=merge", "--patch", patch)
 
     def _scale(self, service: str, replicas: int) -> None:
         kind = self._workload(service)["kind"].lower()
