@@ -1,6 +1,8 @@
 """The suite notices what its tests leave behind, whatever that is."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,16 @@ A_CONTAINER = f"""
         DockerContainer(container_engine.image("{IMAGE}")).with_command("sleep 60").start()
 """
 
+A_MOUNT = """
+    import os, pathlib, subprocess
+
+    def test_a_mount():
+        kept = pathlib.Path("kept").absolute()
+        kept.mkdir()
+        words = ["mount", "-t", "tmpfs", "-o", "size=1m", os.environ["VERDICT_TESTS_SESSION"], str(kept)]
+        subprocess.run(words, check=True)
+"""
+
 
 def session(pytester: pytest.Pytester, tests: str, *words: str) -> pytest.RunResult:
     root, ours = (path.read_text() for path in CONFTESTS)
@@ -52,7 +64,7 @@ def session(pytester: pytest.Pytester, tests: str, *words: str) -> pytest.RunRes
 
 def left(result: pytest.RunResult) -> list[str]:
     lines = "\n".join(result.outlines)
-    return re.findall(r"^E +((?:process|port|thread|file|container) .+)$", lines, re.MULTILINE)
+    return re.findall(r"^E +((?:process|port|thread|file|mount|container) .+)$", lines, re.MULTILINE)
 
 
 def test_what_is_left_behind_is_named(pytester: pytest.Pytester) -> None:
@@ -73,6 +85,14 @@ def test_a_container_is_too(pytester: pytest.Pytester, container_engine: Any) ->
     result.assert_outcomes(passed=1, errors=1)
 
 
-def test_in_a_worker_too_and_no_false_alarm(pytester: pytest.Pytester) -> None:
-    session(pytester, LEAVING, "-n", "2", "-k", "a_file").assert_outcomes(passed=1, errors=1)
-    session(pytester, LEAVING, "-k", "test_nothing").assert_outcomes(passed=1)
+def test_in_a_worker_too_and_no_false_alarm_in_the_other(pytester: pytest.Pytester) -> None:
+    result = session(pytester, LEAVING, "-n", "2", "-k", "test_a_file or test_nothing")
+    result.assert_outcomes(passed=2, errors=1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount something")
+def test_a_mount_is_too(pytester: pytest.Pytester) -> None:
+    result = session(pytester, A_MOUNT)
+    subprocess.run(["umount", pytester.path / "kept"], check=True)
+    result.assert_outcomes(passed=1, errors=1)
+    assert left(result) == [f"mount {pytester.path / 'kept'}"]
