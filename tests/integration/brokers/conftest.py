@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from testcontainers.community.kafka import RedpandaContainer
 from testcontainers.core.container import ExecConfig
 
@@ -26,6 +26,7 @@ from harness.system import Endpoint
 REDPANDA = "redpandadata/redpanda:v26.1.14"
 DISK = 512 << 20  # bytes: Redpanda sets 32 MiB aside for each partition that is written to
 TOPICS = ("orders", "matches")
+PASSING = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 
 
 def free_port() -> int:
@@ -138,8 +139,9 @@ class KafkaProcess(Broker):
                 f"advertised.listeners=PLAINTEXT://127.0.0.1:{self.port},"
                 f"PROXIED://127.0.0.1:{self.advertised}\n"
                 "inter.broker.listener.name=PLAINTEXT\n"
-                # after a kill, the next start is not held up by the session of the one that died
-                "broker.session.timeout.ms=1500\nbroker.heartbeat.interval.ms=300\n"
+                # after a kill, the next start is not held up for long by the session of the one that died;
+                # shorter still, a starved machine would have the broker believe that it is dead itself
+                "broker.session.timeout.ms=4000\nbroker.heartbeat.interval.ms=500\n"
                 # as hospitable as Redpanda in a container: whatever topic is named is made
                 "auto.create.topics.enable=true\nnum.partitions=1\n"
             )
@@ -314,6 +316,18 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     found.heal()
 
 
+def end_of(consumer: Consumer, at: TopicPartition) -> int:
+    """Where a partition ends; a broker that has just come back may not know yet that it leads it."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return int(consumer.get_watermark_offsets(at, timeout=20)[1])
+        except KafkaException as error:
+            if error.args[0].code() not in PASSING or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
 @pytest.fixture
 def consume(broker: Broker) -> Callable[..., list[Record]]:
     """Read both topics from their beginning to where they end now, with a client that is not the engine's."""
@@ -325,7 +339,7 @@ def consume(broker: Broker) -> Callable[..., list[Record]]:
             for topic in TOPICS:
                 there = consumer.list_topics(topic, timeout=20).topics[topic].partitions
                 places = [TopicPartition(topic, number, OFFSET_BEGINNING) for number in sorted(there)]
-                ends = {at.partition: consumer.get_watermark_offsets(at, timeout=20)[1] for at in places}
+                ends = {at.partition: end_of(consumer, at) for at in places}
                 consumer.assign(places)
                 left = sum(ends.values())
                 deadline = time.monotonic() + 60
