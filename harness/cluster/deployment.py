@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -142,7 +143,9 @@ class ClusterDeployment:
         if Capability.PAUSE in self._capabilities:
             for pod in its_pods:
                 processes.freeze(pod)  # what is frozen can't act on the SIGTERM that a deletion begins with
-            self._scale(service, 0)
+            # Its volume may be a directory of its node, and not every provisioner tells the scheduler so.
+            nodes = {pod["spec"]["nodeName"] for pod in its_pods}
+            self._scale(service, 0, nodes.pop() if len(nodes) == 1 else "")
             self._end(its_pods, "--grace-period=0", "--force", "--wait=false")
             for pod in its_pods:
                 processes.end(pod)
@@ -277,9 +280,15 @@ class ClusterDeployment:
         if self._watch is not None:
             self._watch.forget(self.kubectl.namespace, service)
 
-    def _scale(self, service: str, replicas: int) -> None:
+    def _scale(self, service: str, replicas: int, node: str = "") -> None:
+        """Have so many pods of ``service``; the next ones on ``node`` alone, if it is given."""
+        change: dict[str, Any] = {"replicas": replicas}
+        if node:
+            change["template"] = {"spec": {"nodeSelector": {"kubernetes.io/hostname": node}}}
         kind = self._workload(service)["kind"].lower()
-        self.kubectl.run("scale", f"{kind}/{service}", f"--replicas={replicas}")
+        # in one change: another template alone would begin a rollout
+        patch = json.dumps({"spec": change})
+        self.kubectl.run("patch", f"{kind}/{service}", "--type=merge", "--patch", patch)
 
     def _end(self, its_pods: Iterable[Mapping[str, Any]], *words: str) -> None:
         names = [pod["metadata"]["name"] for pod in its_pods]

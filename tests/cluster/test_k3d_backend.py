@@ -90,6 +90,13 @@ def variant(directory: Path, patch: str) -> System:
     return replace(WEB, kubernetes=replace(WEB.kubernetes, overlay=overlay))
 
 
+def eventually(look: Callable[[], list[Any]], seconds: float = 30.0) -> list[Any]:
+    deadline = time.monotonic() + seconds
+    while not (found := look()) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return found
+
+
 @pytest.fixture(scope="module")
 def tools(container_engine: Any, can_not_be_had: Callable[[str], NoReturn]) -> None:
     """Everything that the backend needs; else the test is skipped."""
@@ -155,13 +162,10 @@ class TestUp:
         put(web, "/mark", "here")
         assert get(web, "/mark") == "here"
         assert web.inside("web").url == "http://web.small.svc:8080"
-        up = ask(web, 'up{job="web"}')
-        assert [one["value"][1] for one in up] == ["1"]
-        assert set(up[0]["metric"]) == {"__name__", "job", "instance"}
-        deadline = time.monotonic() + 20
-        while not (found := ask(web, "small:requests:sum")) and time.monotonic() < deadline:
-            time.sleep(0.5)
-        assert [one["value"][1] for one in found] == ["7"]
+        (up,) = eventually(lambda: ask(web, 'up{job="web"} == 1'))
+        assert set(up["metric"]) == {"__name__", "job", "instance"}
+        (found,) = eventually(lambda: ask(web, "small:requests:sum"))
+        assert found["value"][1] == "7"
         assert "listening" in web.logs("web")
         web.check()
 
