@@ -70,13 +70,12 @@ class Pod:
     def ended(self, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds for its end, or for why that will never be known; say if it came."""
         deadline = time.monotonic() + timeout
-        while True:
+        while self._status is None and not self._over:
             self._listen()
-            if self._status is not None or self._over:
-                return True
             if (left := deadline - time.monotonic()) <= 0:
-                return False
+                break
             time.sleep(min(_POLL, left))
+        return self._status is not None or bool(self._over)
 
     def begun(self) -> bool:
         """Whether set-up is over and iterations are being made."""

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ import http from "k6/http";
 import {{ body, orders }} from "./lib/parts.js";
 export const options = {{ scenarios: {{ load: {{
   executor: "constant-arrival-rate", rate: 20, timeUnit: "1s", duration: "{seconds}s",
-  preAllocatedVUs: 10, maxVUs: 10 }} }} }};
+  preAllocatedVUs: 40, maxVUs: 40 }} }} }};
 if (__ENV.MONEY !== "$$5 $(HOME)") {{ throw new Error(`MONEY is ${{__ENV.MONEY}}`); }}
 export function setup() {{ http.post(`${{__ENV.URL}}/seed`, "x", {{ tags: {{ name: "seed" }} }}); }}
 export default function () {{
@@ -64,10 +65,10 @@ class Up:
     generator: Generator
     prometheus: str = "http://127.0.0.1:1"  # as seen from here, where nobody asks it
     system: System = field(default_factory=lambda: System("target", ()))
-    dies: float = float("inf")
+    dies: threading.Event = field(default_factory=threading.Event)
 
     def check(self) -> None:
-        if time.monotonic() > self.dies:
+        if self.dies.is_set():
             raise ServiceDied("the target died by itself")
 
 
@@ -140,10 +141,10 @@ def run(
     seconds: int = 2,
     then: str = "",
     image: str = K6,
-    dies: float = float("inf"),
+    dies: threading.Event | None = None,
     actions: Sequence[tuple[float, Callable[[], None]]] = (),
 ) -> k6.Load:
-    up: Deployment = Up(Jobs(loads, image, TARGET), dies=dies)  # type: ignore[assignment]
+    up: Deployment = Up(Jobs(loads, image, TARGET), dies=dies or threading.Event())  # type: ignore[assignment]
     return k6.run_load(
         up,
         script(at, seconds=seconds, then=then),
@@ -230,7 +231,8 @@ def test_its_pod_is_deleted_in_mid_load(loads: Kubectl, tmp_path: Path) -> None:
 
 def test_a_service_dies_and_k6_is_stopped_in_order(loads: Kubectl, tmp_path: Path) -> None:
     before = taken(loads)
-    load = run(loads, tmp_path, seconds=60, dies=time.monotonic() + 9)
+    death = threading.Event()
+    load = run(loads, tmp_path, seconds=60, dies=death, actions=((2.0, death.set),))
     assert load.trouble[0] == "the target died by itself"
     assert load.exit_status == 105
     assert load.requests == taken(loads)["/orders"] - before.get("/orders", 0) > 0
@@ -244,9 +246,8 @@ def test_two_loads_at_once(loads: Kubectl, tmp_path: Path) -> None:
         run(loads, tmp_path / "other")
 
     load = run(loads, tmp_path, seconds=4, actions=((0.5, another),))
-    (trouble,) = load.trouble
-    assert "another load is on in this namespace" in trouble
-    assert "kubectl delete job -n loads k6-l-1-" in trouble
+    assert "another load is on in this namespace" in load.trouble[0]
+    assert "kubectl delete job -n loads k6-l-1-" in load.trouble[0]
 
 
 def test_an_image_that_is_nowhere(loads: Kubectl, tmp_path: Path) -> None:
@@ -289,17 +290,27 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from harness.cluster.kubectl import Kubectl
-from test_k6_job import run
+from tests.cluster.test_k6_job import run
 run(Kubectl(sys.argv[3], "loads", Path(sys.argv[4])), Path(sys.argv[2]), seconds=60)
 """
 
 
 def test_ctrl_c_brings_back_what_was_measured_and_goes_on(loads: Kubectl, tmp_path: Path) -> None:
-    words = [sys.executable, "-c", CTRL_C, str(HERE), str(tmp_path), loads.context, str(loads.kubeconfig)]
+    words = [
+        sys.executable,
+        "-c",
+        CTRL_C,
+        str(HERE.parents[1]),
+        str(tmp_path),
+        loads.context,
+        str(loads.kubeconfig),
+    ]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     said = tmp_path / "load" / "pod.log"
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (said.exists() and "running" in said.read_text()):
+    while not (said.exists() and "running" in said.read_text()):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
         time.sleep(0.1)
     time.sleep(2.0)
     below = psutil.Process(process.pid).children(recursive=True)

@@ -55,7 +55,7 @@ def leftovers(session: str, temporary: Path) -> list[str]:
     ]
     # Sessions of pytest in sessions of pytest keep their last three directories, as pytest does.
     found += [f"file {path}" for path in temporary.iterdir() if not path.name.startswith("pytest-of-")]
-    found += [f"mount {line.split()[1]}" for line in mounts() if MADE_BY in line]
+    found += [f"mount {line.split()[1]}" for line in mounts() if line.split()[0] == session]
     if containers := sys.modules.get("testcontainers.core.labels"):
         found += [
             f"container {one}"

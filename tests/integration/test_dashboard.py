@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from experiments import loads
-from experiments.exchange import MULTI, SYMBOLS
+from experiments.exchange import MULTI, RULES, SYMBOLS
 from experiments.loads import Workload
 from grafana.dashboard import FILE
 from harness.backends.local import LocalBackend
@@ -153,6 +153,23 @@ def test_what_it_shows_is_what_was_measured(seen: Seen) -> None:
     assert per_minute / 3 < last("Matches per minute", "all") < per_minute * 3
     orders = seen.trial.load.requests / SECONDS
     assert orders / 3 < last("Orders per second", "{{shard}}") * len(SYMBOLS) < orders * 3
+
+
+def test_every_recording_rule_is_its_expression_over_live_series(seen: Seen) -> None:
+    """What was recorded during the load is what Prometheus answers for that moment when asked afterwards."""
+    (group,) = yaml.safe_load(RULES.read_text())["groups"]
+    for rule in group["rules"]:
+        recorded = seen.ask("query", query=f"{rule['record']}[20s]", time=seen.trial.window.end)["result"]
+        assert recorded, rule["record"]
+        for series in recorded:
+            labels = {name: value for name, value in series["metric"].items() if name != "__name__"}
+            agreeing = 0
+            for at, value in series["values"]:
+                answer = seen.ask("query", query=rule["expr"], time=at)["result"]
+                again = [found["value"][1] for found in answer if found["metric"] == labels]
+                agreeing += [float(one) for one in again] == [pytest.approx(float(value), nan_ok=True)]
+            # A scrape that ended while the rule was evaluated is in one of the two answers only.
+            assert agreeing >= len(series["values"]) / 2, (rule["record"], labels, series["values"])
 
 
 @pytest.mark.parametrize("overlay", ["single", "multi", "eks", "oke"])

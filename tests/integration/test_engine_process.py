@@ -1,9 +1,13 @@
 """The engine as a process: what only shows with its HTTP server, its signals, its files and a real broker."""
 
+import shutil
 import signal
 import socket
+import struct
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import httpx
 import pytest
@@ -167,6 +171,49 @@ def test_the_largest_seed_in_one_request(engine: Callable[..., Any]) -> None:
     assert book["me_orderbook_price_levels{'side': 'ask'}"] == 500
     it.kill()
     assert engine().ready().book() == book
+
+
+# The log of version 1, as its first engine wrote it
+OLD = Path(__file__).parents[1] / "unit" / "engine" / "wal-format-1"
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """Where an engine by the name of ``old`` keeps such a log."""
+    return Path(shutil.copytree(OLD, tmp_path / "old" / "wal"))
+
+
+@pytest.mark.usefixtures("old")
+def test_an_old_log_is_gone_on_with(engine: Callable[..., Any], kafka: Any) -> None:
+    it = engine("old", SHARD_SYMBOLS="X,Y", KAFKA_BOOTSTRAP=kafka.bootstrap).ready()
+    assert it.metrics()["me_recovery_orders"] == 11
+    assert it.order(1, 1, symbol="Y").status_code == 200
+    it.until(it.everything_published)
+    book = it.book()
+
+    found = it.events(kafka.bootstrap)
+
+    assert distinct(found["orders"]) == list(range(3, 13))  # the first two are seeds
+    executed = {event["sequence"]: event["executionQuantity"] for event in found["matches"]}
+    assert executed == {1: 5, 2: 2, 3: 7, 4: 9}
+    it.kill()
+    again = engine("old", SHARD_SYMBOLS="X,Y").ready()
+    assert (again.book(), again.metrics()["me_recovery_orders"]) == (book, 12)
+
+
+def test_a_log_of_a_newer_engine_is_refused_and_left_alone(engine: Callable[..., Any], old: Path) -> None:
+    first = old / "segment-00000001.wal"
+    header = bytearray(first.read_bytes()[:128])
+    header[4:6] = struct.pack("<H", 2)
+    header[124:128] = struct.pack("<I", crc32(header[:100]))
+    first.write_bytes(bytes(header) + first.read_bytes()[128:])
+    before = {path.name: path.read_bytes() for path in old.glob("*.wal")}
+
+    it = engine("old", SHARD_SYMBOLS="X,Y")
+
+    assert it.process.wait(20) == 1
+    assert f"{first} has log format 2, of a newer engine" in it.log()[-1]["message"]
+    assert {path.name: path.read_bytes() for path in old.glob("*.wal")} == before
 
 
 # With a real broker

@@ -117,7 +117,8 @@ class KafkaProcess(Broker):
         # Only root may make a small disk; without it the one test that needs that is skipped.
         self.has_disk = os.geteuid() == 0 and shutil.which("mount") is not None
         if self.has_disk:
-            mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "VERDICT_TESTS_SESSION", str(self.data)]
+            source = os.environ["VERDICT_TESTS_SESSION"]  # by which what is left behind is found
+            mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", source, str(self.data)]
             self.has_disk = subprocess.run(mount, check=False, capture_output=True).returncode == 0
 
     def log(self) -> str:

@@ -12,6 +12,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 ORDERS = 200
+TOPICS = ("orders", "matches")
 
 
 class Proxy:
@@ -112,7 +113,7 @@ def nothing_is_lost(
 ) -> None:
     found = {
         topic: sorted({record.event["sequence"] for record in records if record.topic == topic})
-        for topic in ("orders", "matches")
+        for topic in TOPICS
     }
     assert found == {"orders": list(range(1, orders + 1)), "matches": list(range(1, matches + 1))}
     assert it.stop() == 0
@@ -150,17 +151,17 @@ def test_paused_and_a_full_queue(
 def write_over(broker: Any) -> None:
     """Make the topics anew, with more of others' events than the engine ever sent."""
     admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
-    for future in admin.delete_topics(["orders", "matches"], operation_timeout=20).values():
+    for future in admin.delete_topics(list(TOPICS), operation_timeout=20).values():
         future.result(20)
     deadline = time.monotonic() + 20
-    while {"orders", "matches"} & set(admin.list_topics(timeout=20).topics):
+    while set(TOPICS) & set(admin.list_topics(timeout=20).topics):
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    for future in admin.create_topics([NewTopic(topic, 12, 1) for topic in ("orders", "matches")]).values():
+    for future in admin.create_topics([NewTopic(topic, 12, 1) for topic in TOPICS]).values():
         future.result(20)
     producer = Producer({"bootstrap.servers": broker.bootstrap, "log_level": 0, "partitioner": "murmur2"})
     for number in range(2 * ORDERS):
-        for topic in ("orders", "matches"):
+        for topic in TOPICS:
             producer.produce(topic, f'{{"log": "another", "sequence": {number}}}', "TEST-ASSET-A")
     assert producer.flush(30) == 0
 
@@ -184,12 +185,12 @@ def test_what_had_arrived_is_gone(
     it.until(it.everything_published)
     records = consume(it.log_id)
     assert in_order(records)
-    assert {
-        topic: len({r.partition for r in records if r.topic == topic}) for topic in ("orders", "matches")
-    } == {
-        "orders": 1,
-        "matches": 1,
-    }
+    topics = (
+        AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0}).list_topics(timeout=20).topics
+    )
+    for topic in TOPICS:
+        assert len(topics[topic].partitions) == 12
+        assert len({record.partition for record in records if record.topic == topic}) == 1
     nothing_is_lost(it, records)
 
 
@@ -201,7 +202,6 @@ def test_slow(
     proxy.delay = 0.2
     trade(it, ORDERS // 2)
     it.until(it.everything_published)
-    assert errors(it) == 0
     proxy.delay = 4.0
     trade(it, ORDERS // 2)
     it.settled(ORDERS + 1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +219,39 @@ def test_only_what_has_run_is_followed() -> None:
     assert pod.started(state(terminated={}))
     assert not pod.started(state(waiting={}))
     assert not pod.started({"metadata": {}})
+
+
+def ended(tmp_path: Path) -> pod.Pod:
+    """A pod whose k6 has ended, with exit status 0."""
+    it = pod.Pod(Local("c", "n"), "k6-l", Brief("L", tmp_path / "load.js", "t", {}, 60.0, tmp_path))
+    it._status, it._pod = 0, {"metadata": {"name": "POD"}}
+    return it
+
+
+def test_a_clock_that_is_off_is_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch.Place, "bring", lambda *_: None)
+    monkeypatch.setattr(fetch.Place, "clock", lambda _: (time.time() + 3.0, 0.0))
+    remains = ended(tmp_path).collect()
+    assert (remains.status, remains.ahead) == (0, pytest.approx(3.0, abs=0.5))
+    (trouble,) = remains.trouble
+    assert re.match(r"the clock of k6's pod is \+[23]\.\d to \+3\.\d s off", trouble)
+    monkeypatch.setattr(fetch.Place, "clock", lambda _: (time.time() + 0.5, 0.0))
+    assert ended(tmp_path).collect().trouble == ()
+
+
+def test_results_that_do_not_come_back_are_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_: object) -> None:
+        raise LoadError("raw.csv.gz did not arrive whole", found="7 bytes")
+
+    monkeypatch.setattr(fetch.Place, "bring", lost)
+    monkeypatch.setattr(fetch.Place, "clock", lost)
+    remains = ended(tmp_path).collect()
+    assert remains.status == 0
+    assert [text.partition(":")[0] for text in remains.trouble] == [
+        "what k6 measured could not be brought back",
+        "the clock of k6's pod is not known",
+    ]
+    assert "7 bytes" in remains.trouble[0]
 
 
 def test_where_k6_runs_is_a_choice_of_two() -> None:
