@@ -124,7 +124,8 @@ class Ports:
         while True:
             with contextlib.suppress(FileExistsError):
                 self._directory.mkdir(parents=True)
-                with contextlib.suppress(PermissionError):
+                # it is another user's, or another run has removed it just now, empty as it was
+                with contextlib.suppress(PermissionError, FileNotFoundError):
                     self._directory.chmod(0o1777)  # for other users of this machine, too
             try:
                 # reading is enough for a lock, also on a file of another user
