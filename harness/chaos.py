@@ -73,7 +73,11 @@ class Fault:
         return self._on
 
     def to_json(self) -> dict[str, Any]:
-        """Return what happened when, in unix seconds: ``injected``, ``bit``, ``healed``, ``answered``."""
+        """Return what happened when, in unix seconds.
+
+        ``injected``, ``bit``; ``healing``, when its end began, ``healed``, when that was done (to start what
+        was killed takes seconds), ``answered``.
+        """
         return dict(self._record)
 
     def inject(self) -> None:
@@ -111,6 +115,7 @@ class Fault:
         """
         if not self._on:
             return
+        self._record["healing"] = time.time()
         try:
             self._undo(self._service)
             self._record["healed"] = time.time()

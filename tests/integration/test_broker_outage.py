@@ -6,6 +6,7 @@ import copy
 import json
 import shutil
 from collections.abc import Iterator
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from harness.units import ms
 from harness.verdict import Verdict
 
 SECONDS, START, LASTING = 29, 9, 16
+EARLY = 8.0  # seconds: the shard gives a send up after six, and counts an error
 SETTLE = 7.0  # longer than it takes to scrape again, or the window begins before the seeds were seen
 
 
@@ -59,6 +61,14 @@ def a_pause_that_lies(deployment: Deployment, service: str) -> Fault:
     return Fault(deployment, service, what="pause", inflict=nothing, undo=nothing, bites=lambda: True)
 
 
+def a_pause_that_ends_early(deployment: Deployment, service: str) -> Fault:
+    def inflict(name: str) -> None:
+        deployment.pause(name)
+        Timer(EARLY, deployment.resume, [name]).start()
+
+    return Fault(deployment, service, what="pause", inflict=inflict, undo=nothing)
+
+
 def verdict(found: Outage) -> Verdict:
     """What comes of a criterion that its numbers meet with ease."""
     return Judge()(
@@ -84,6 +94,7 @@ def test_an_outage_costs_no_event(stage: Stage, name: str, breaking: outage.Brea
     [
         ("nothing", a_pause_of_nothing, "did not bite"),
         ("lie", a_pause_that_lies, "the shard did not miss the broker"),
+        ("short", a_pause_that_ends_early, "the shard did not miss the broker"),
     ],
 )
 def test_an_outage_that_was_none_is_inconclusive(

@@ -77,7 +77,7 @@ def test_within_it_is_on_and_afterwards_not(deployed: list[Fake]) -> None:
     record = fault.to_json()
     assert record.pop("fault") == "pause"
     assert record.pop("service") == "broker"
-    assert list(record) == ["injected", "bit", "healed", "answered"]
+    assert list(record) == ["injected", "bit", "healing", "healed", "answered"]
     assert list(record.values()) == sorted(record.values())
 
 
