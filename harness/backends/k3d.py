@@ -122,11 +122,7 @@ class K3dBackend:
         sources = {image.name: images.build(image) for image in how.images}
         provision = Provision(deployment.kubectl, how, self._options.environment, up.charts)
         self._bring(up, provision.images())
-        owners = provision.owners()
-        provision.apply(sources, directory)
-        provision.install()
-        deployment.up(provision.applied, provision.beside(), before=owners)
-        provision.verify(sources, strict=True)
+        provision.bring(deployment, sources, directory, strict=True)
 
     def _bring(self, up: _Up, wanted: Sequence[str]) -> None:
         """Import what the nodes do not have yet, as the engine has it now, or gets it."""

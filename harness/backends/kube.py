@@ -72,11 +72,7 @@ class KubeBackend:
         try:
             with left(deployment):
                 sources = {image.name: images.digest(image) for image in how.images}
-                owners = provision.owners()
-                provision.apply(sources, directory)
-                provision.install()
-                deployment.up(provision.applied, provision.beside(), before=owners)
-                provision.verify(sources, strict=False)
+                provision.bring(deployment, sources, directory, strict=False)
                 yield deployment
         except BaseException as error:
             if keep:

@@ -14,6 +14,7 @@ from .. import progress
 from ..errors import ClusterError
 from ..system import Chart, Kubernetes
 from . import images, objects
+from .deployment import ClusterDeployment
 from .helm import Helm
 from .kubectl import Kubectl
 
@@ -45,6 +46,23 @@ class Provision:
         self._installed = installed
         self.charts = [self._with_overlay(chart) for chart in recipe.charts]
         self.applied: list[Object] = []
+
+    def bring(
+        self, deployment: ClusterDeployment, sources: Mapping[str, str], directory: Path, *, strict: bool
+    ) -> None:
+        """Apply and install everything, and return once it is up, and made of what it is to be.
+
+        Args:
+            deployment: the system as it will be used.
+            sources: digest of what each image of ours was made of.
+            directory: for what tells later what was applied.
+            strict: see :meth:`verify`.
+        """
+        owners = self.owners()
+        self.apply(sources, directory)
+        self.install()
+        deployment.up(self.applied, self.beside(), before=owners)
+        self.verify(sources, strict=strict)
 
     def owners(self) -> set[str]:
         """Return whose releases there are already, of the names of those that are needed."""
