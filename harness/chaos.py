@@ -130,8 +130,17 @@ class Fault:
         self._record["answered"] = time.time()
 
     def schedule(self, *, after: float, lasting: float) -> tuple[tuple[float, Callable[[], None]], ...]:
-        """Return the fault as actions of a load: on ``after`` seconds, healed ``lasting`` seconds later."""
-        return (after, self.inject), (after + lasting, self.heal)
+        """Return the fault as actions of a load: on ``after`` seconds, healed when it has lasted ``lasting``.
+
+        To inject it may take seconds; it lasts no shorter for that, and is healed so much later.
+        """
+
+        def heal() -> None:
+            if self._on:
+                time.sleep(max(0.0, self._record.get("injected", 0.0) + lasting - time.time()))
+            self.heal()
+
+        return (after, self.inject), (after + lasting, heal)
 
     @contextmanager
     def armed(self) -> Iterator[Self]:

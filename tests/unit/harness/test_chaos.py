@@ -154,3 +154,20 @@ def test_armed_heals_what_its_schedule_left_on(deployed: list[Fake]) -> None:
     with pytest.raises(KeyError), fault.armed():
         raise KeyError
     assert fake.answering
+
+
+def test_a_schedule_counts_from_when_it_happened(
+    deployed: list[Fake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed.append(fake := Fake())
+    clock = [1000.0]
+    monkeypatch.setattr(chaos.time, "time", lambda: clock[0])
+    monkeypatch.setattr(chaos.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    fault = chaos.pause(fake, "broker")
+    (_, inject), (off, heal) = fault.schedule(after=60, lasting=120)
+    inject()
+    injected = fault.to_json()["injected"]
+    clock[0] = injected + 113  # at 180 s of the load: it took seven to inject
+    heal()
+    assert off == 180
+    assert fault.to_json()["healing"] == injected + 120
