@@ -1,9 +1,14 @@
 """For every test of this repository."""
 
+import copy
+import json
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 import docker
@@ -12,6 +17,8 @@ import hypothesis
 import pytest
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.docker_client import DockerClient
+
+from experiments import loads
 
 pytest_plugins = ["pytester"]
 
@@ -98,3 +105,22 @@ def container_engine(can_not_be_had: Callable[[str], NoReturn]) -> Iterator[Cont
         testcontainers_config.ryuk_disabled = True
     yield engine
     client.client.close()
+
+
+@contextmanager
+def _shortened(root: Path, experiment: str, seconds: float, **other: Any) -> Iterator[None]:
+    given = copy.deepcopy(loads.PROFILES["experiments"][experiment])
+    given["stages"][0]["length_s"]["quick"] = seconds
+    given.update(other)
+    shutil.copytree(loads.ROOT / "k6", root / "k6")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(loads.PROFILES["experiments"], experiment, given)
+        (root / "k6" / "lib" / "profiles.json").write_text(json.dumps(loads.PROFILES))
+        patch.setattr(loads, "ROOT", root)
+        yield
+
+
+@pytest.fixture(scope="session")
+def shortened() -> Callable[..., AbstractContextManager[None]]:
+    """In ``with shortened(root, experiment, seconds):`` its quick load is that long, for k6 and harness."""
+    return _shortened

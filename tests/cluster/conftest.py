@@ -12,6 +12,9 @@ from typing import Any, NoReturn
 
 import pytest
 
+from harness.backends.k3d import K3dBackend
+from harness.errors import UsageError
+
 NODE = "rancher/k3s:v1.34.4-k3s1"
 
 
@@ -59,3 +62,18 @@ def small_cluster(
         yield Cluster(kubeconfig, json.loads(version.stdout)["serverVersion"]["gitVersion"].split("+")[0])
     finally:
         run("k3d", "cluster", "delete", name, KUBECONFIG=str(kubeconfig))
+
+
+@pytest.fixture(scope="session")
+def needed(container_engine: Any, can_not_be_had: Callable[[str], NoReturn]) -> Callable[..., None]:
+    """Call it with the images that the backend is to run: without one, or a tool, the test is skipped."""
+
+    def look(*images: str) -> None:
+        for image in (NODE, *images):
+            container_engine.image(image)
+        try:
+            K3dBackend().preflight()
+        except UsageError as error:
+            can_not_be_had(f"no cluster can be made: {error.found}")
+
+    return look

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx
 import psutil
@@ -98,14 +98,9 @@ def eventually(look: Callable[[], list[Any]], seconds: float = 30.0) -> list[Any
 
 
 @pytest.fixture(scope="module")
-def tools(container_engine: Any, can_not_be_had: Callable[[str], NoReturn]) -> None:
+def tools(needed: Callable[..., None]) -> None:
     """Everything that the backend needs; else the test is skipped."""
-    for image in ("python:3.11-slim-bookworm", "rancher/k3s:v1.34.4-k3s1", "prom/prometheus:v3.15.0"):
-        container_engine.image(image)
-    try:
-        K3dBackend().preflight()
-    except UsageError as error:
-        can_not_be_had(f"no cluster can be made: {error.found}")
+    needed("python:3.11-slim-bookworm", "prom/prometheus:v3.15.0")
 
 
 @pytest.fixture(scope="module")

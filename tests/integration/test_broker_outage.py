@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-import json
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from threading import Timer
 from typing import Any
 
@@ -30,23 +28,20 @@ SETTLE = 7.0  # longer than it takes to scrape again, or the window begins befor
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(
+    shortened: Callable[..., AbstractContextManager[None]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
     """One shard and its broker, and A4's script with lengths that a test can wait for."""
     root = tmp_path_factory.mktemp("a4")
-    shutil.copytree(loads.ROOT / "k6", root / "k6")
-    profiles: Any = copy.deepcopy(loads.PROFILES)
-    given = profiles["experiments"]["A4"]
-    given["stages"][0]["length_s"]["quick"] = SECONDS
-    given["outage"] = {"start_s": {"quick": START}, "length_s": {"quick": LASTING}}
-    (root / "k6" / "lib" / "profiles.json").write_text(json.dumps(profiles))
     run = Run(Watched.create(root / "runs", profile="quick", backend="local", argv=["test"]))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loads, "ROOT", root)
-        patch.setattr(loads, "PROFILES", profiles)
-        patch.setattr(outage, "PROFILES", profiles)
+    away = {"start_s": {"quick": START}, "length_s": {"quick": LASTING}}
+    with (
+        shortened(root, "A4", SECONDS, outage=away),
+        pytest.MonkeyPatch.context() as patch,
+        Stage(run, LocalBackend()) as stage,
+    ):
         patch.setitem(loads.SETTLE, "quick", SETTLE)
-        with Stage(run, LocalBackend()) as stage:
-            yield stage
+        yield stage
 
 
 def nothing(_service: str) -> None:

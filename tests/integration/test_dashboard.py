@@ -8,7 +8,8 @@ import math
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,6 @@ import httpx
 import pytest
 import yaml
 
-from experiments import loads
 from experiments.exchange import MULTI, RULES, SYMBOLS
 from experiments.loads import Workload
 from grafana.dashboard import FILE
@@ -88,21 +88,16 @@ def legend(form: str, labels: dict[str, str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+def seen(
+    shortened: Callable[..., AbstractContextManager[None]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Seen]:
     """Three shards and their gateway under B2's load, as long as a test can wait for."""
     root = tmp_path_factory.mktemp("dashboard")
-    shutil.copytree(loads.ROOT / "k6", root / "k6")
-    profiles: Any = copy.deepcopy(loads.PROFILES)
-    profiles["experiments"]["B2"]["stages"][0]["length_s"]["quick"] = SECONDS
-    (root / "k6" / "lib" / "profiles.json").write_text(json.dumps(profiles))
     run = Run(Watched.create(root / "runs", profile="quick", backend="local", argv=["test"]))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loads, "ROOT", root)
-        patch.setattr(loads, "PROFILES", profiles)
-        with Stage(run, LocalBackend()) as stage:
-            trial = stage.trial(Workload.of("B2", "quick").plan(run.run_id))
-            assert trial.load.requests > 10 * SECONDS  # a slow machine is no defect of the dashboard
-            yield Seen(trial, stage.up(MULTI).prometheus)
+    with shortened(root, "B2", SECONDS), Stage(run, LocalBackend()) as stage:
+        trial = stage.trial(Workload.of("B2", "quick").plan(run.run_id))
+        assert trial.load.requests > 10 * SECONDS  # a slow machine is no defect of the dashboard
+        yield Seen(trial, stage.up(MULTI).prometheus)
 
 
 @pytest.mark.parametrize("title", PANELS)

@@ -328,38 +328,49 @@ def end_of(consumer: Consumer, at: TopicPartition) -> int:
             time.sleep(0.2)
 
 
+def everything(broker: Broker) -> list[Record]:
+    """Both topics from their beginning to where they end now, by a client that is not the engine's."""
+    consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "tests", "log_level": 0})
+    try:
+        found: list[Record] = []
+        for topic in TOPICS:
+            there = consumer.list_topics(topic, timeout=20).topics[topic].partitions
+            places = [TopicPartition(topic, number, OFFSET_BEGINNING) for number in sorted(there)]
+            ends = {at.partition: end_of(consumer, at) for at in places}
+            consumer.assign(places)
+            left = sum(ends.values())
+            deadline = time.monotonic() + 60
+            while left > 0:
+                assert time.monotonic() < deadline, f"{left} of {sum(ends.values())} never came"
+                for message in consumer.consume(500, timeout=1):
+                    assert message.error() is None, message.error()
+                    left -= message.offset() < ends[message.partition()]
+                    found.append(
+                        Record(
+                            topic,
+                            message.partition(),
+                            message.offset(),
+                            message.key().decode(),
+                            json.loads(message.value()),
+                        )
+                    )
+            consumer.unassign()
+    finally:
+        consumer.close()
+    return found
+
+
+@pytest.fixture(scope="session")
+def read_all() -> Callable[[Broker], list[Record]]:
+    """For a test that has its broker from elsewhere."""
+    return everything
+
+
 @pytest.fixture
 def consume(broker: Broker) -> Callable[..., list[Record]]:
-    """Read both topics from their beginning to where they end now, with a client that is not the engine's."""
+    """Read what both topics hold, or only the events of one log."""
 
     def read(log: str | None = None) -> list[Record]:
-        consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "tests", "log_level": 0})
-        try:
-            found: list[Record] = []
-            for topic in TOPICS:
-                there = consumer.list_topics(topic, timeout=20).topics[topic].partitions
-                places = [TopicPartition(topic, number, OFFSET_BEGINNING) for number in sorted(there)]
-                ends = {at.partition: end_of(consumer, at) for at in places}
-                consumer.assign(places)
-                left = sum(ends.values())
-                deadline = time.monotonic() + 60
-                while left > 0:
-                    assert time.monotonic() < deadline, f"{left} of {sum(ends.values())} never came"
-                    for message in consumer.consume(500, timeout=1):
-                        assert message.error() is None, message.error()
-                        left -= message.offset() < ends[message.partition()]
-                        found.append(
-                            Record(
-                                topic,
-                                message.partition(),
-                                message.offset(),
-                                message.key().decode(),
-                                json.loads(message.value()),
-                            )
-                        )
-                consumer.unassign()
-        finally:
-            consumer.close()
-        return [record for record in found if log is None or record.event["log"] == log]
+        return [record for record in everything(broker) if log is None or record.event["log"] == log]
 
     return read
