@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from .. import progress
@@ -22,6 +24,9 @@ VARIABLE = "VERDICT_HARNESS_SOURCE"
 
 _BUILD_TIMEOUT = 900.0
 _TIMEOUT = 60.0
+_SAVE_TIMEOUT = 600.0
+_CONTAINERD = "io.containerd.snapshotter"
+_PLATFORM = "{{.Os}}/{{.Architecture}}{{if .Variant}}/{{.Variant}}{{end}}"
 _NOT_SOURCE = {"__pycache__", ".DS_Store"}
 
 
@@ -95,21 +100,53 @@ def had(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
+@contextmanager
+def transportable(names: Sequence[str]) -> Iterator[list[str]]:
+    """Within, what a node of a cluster can be given for these images of the engine: their names, or archives.
+
+    An engine that keeps images as containerd does (Docker Desktop, and new installations of Docker 29) names
+    also those platforms of an image that it did not pull; a node looks for them and takes nothing (k3d issue
+    1538). There, images are saved for the one platform that they were pulled or built for.
+
+    Raises:
+        CommandError: they could not be saved.
+    """
+    store = run(["docker", "info", "--format", "{{json .DriverStatus}}"], timeout=_TIMEOUT).stdout
+    if _CONTAINERD not in store:
+        yield list(names)
+        return
+    platforms: dict[str, list[str]] = {}
+    for name in names:
+        platforms.setdefault(_inspected(name, _PLATFORM), []).append(name)
+    with tempfile.TemporaryDirectory(prefix="verdict-harness-images-") as directory:
+        archives = []
+        for number, (platform, some) in enumerate(platforms.items()):
+            archives.append(f"{directory}/{number}.tar")
+            progress.status(f"saving {', '.join(some)} for {platform}")
+            words = ["docker", "save", "--platform", platform, "--output", archives[-1], *some]
+            try:
+                run(words, timeout=_SAVE_TIMEOUT)
+            except CommandError as error:
+                error.todo = "Docker 28 or later saves images of one platform, which k3d needs here"
+                raise
+        yield archives
+
+
 def _identity(name: str) -> str:
-    words = ["docker", "image", "inspect", name, "--format", "{{.Id}}"]
-    done = run(words, timeout=_TIMEOUT, check=False)
+    return _inspected(name, "{{.Id}}")
+
+
+def _inspected(name: str, form: str) -> str:
+    """What the engine says of an image; empty if it has none of that name, or does not answer."""
+    done = run(["docker", "image", "inspect", name, "--format", form], timeout=_TIMEOUT, check=False)
     return done.stdout.strip() if done.status == 0 else ""
 
 
 def _label(name: str) -> str | None:
-    done = run(
-        ["docker", "image", "inspect", name, "--format", "{{json .Config.Labels}}"],
-        timeout=_TIMEOUT,
-        check=False,
-    )
-    if done.status:
+    labels = _inspected(name, "{{json .Config.Labels}}")
+    if not labels:
         return None  # no such image; an engine that does not answer fails the build, and says so
     try:
-        return (json.loads(done.stdout) or {}).get(LABEL)
+        return (json.loads(labels) or {}).get(LABEL)
     except ValueError:
-        raise CommandError(f"docker says nothing sensible of {name}", found=done.stdout) from None
+        raise CommandError(f"docker says nothing sensible of {name}", found=labels) from None

@@ -13,6 +13,7 @@ from typing import Any
 from .. import progress
 from ..command import run
 from ..errors import CommandError, UsageError
+from .images import transportable
 
 IMAGE = "rancher/k3s:v1.34.4-k3s1"
 IMAGE_VARIABLE = "K3S_IMAGE"
@@ -127,11 +128,23 @@ class Cluster:
         """Bring images of the container engine to every node.
 
         Raises:
-            CommandError: k3d could not.
+            CommandError: k3d could not, or a node would not take them.
         """
         progress.status(f"importing {', '.join(images)} into the nodes of {self.name}")
-        run(
-            ["k3d", "image", "import", *images, "--cluster", self.name],
-            timeout=_IMPORT,
-            on_line=lambda line: progress.status(f"importing images into {self.name}: {line}"),
-        )
+        with transportable(images) as given:
+            done = run(
+                ["k3d", "image", "import", *given, "--cluster", self.name],
+                timeout=_IMPORT,
+                on_line=lambda line: progress.status(f"importing images into {self.name}: {line}"),
+            )
+        # k3d says which node did not take them, and exits with 0 all the same (seen with 5.8.3)
+        lines = (done.stdout + done.stderr).splitlines()
+        if failed := [line for line in lines if "failed to import" in line]:
+            raise CommandError(
+                f"not every node of {self.name} took the images",
+                expected="each of them to be imported",
+                found="\n".join(failed),
+                where=", ".join(images),
+                todo="if it says that a content digest was not found: docker image rm those images, "
+                "and run this again",
+            )
