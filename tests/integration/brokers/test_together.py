@@ -118,7 +118,11 @@ def seen(
             trial,
             deployment.prometheus,
             list(k6.requests(run.evidence.folder(f"loads/{workload.id}"), {"name": "order"})),
-            [record for record in read_all(broker) if record.event[ORDER[record.topic]].startswith(mine)],
+            [
+                record
+                for record in read_all(broker)
+                if record.event.get(ORDER[record.topic], "").startswith(mine)
+            ],
         )
 
 
