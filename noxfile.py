@@ -139,6 +139,12 @@ def tools(session: nox.Session) -> None:
 
 
 @nox.session
+def images(session: nox.Session) -> None:
+    """Build the images of engine and gateway, each with what it is made of; to push them is yours."""
+    session.run(python(session), "-m", "experiments.cluster", external=True)
+
+
+@nox.session
 def dashboard(session: nox.Session) -> None:
     """Write grafana/me-experiment.json from its code; ``-- --push URL`` puts it into a Grafana."""
     session.run(python(session), "-m", "grafana", *session.posargs, external=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness import progress
+from harness.cluster import images
 from harness.system import Chart, Image, Kubernetes
 
 ROOT = Path(__file__).parents[1]
@@ -34,6 +36,7 @@ PROMETHEUS = Chart(
     version="29.27.0",
     values=(MANIFESTS / "prometheus-values.yaml",),
     documents={("serverFiles", "recording_rules.yml"): RULES},
+    watches=r"serverFiles.prometheus\.yml.scrape_configs[0].kubernetes_sd_configs[0].namespaces.names[0]",
 )
 GRAFANA = Chart(
     release="grafana",
@@ -60,3 +63,8 @@ def kubernetes(shards: tuple[str, ...]) -> Kubernetes | None:
         load_image="grafana/k6:1.8.1",
         cluster="matching-engine-exp",
     )
+
+
+if __name__ == "__main__":
+    for one in (ENGINE_IMAGE, GATEWAY_IMAGE):
+        progress.say(f"{one.name} is made of {images.build(one)[:16]}…")

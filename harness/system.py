@@ -124,6 +124,8 @@ class Chart:
         documents: YAML files that are values as a whole, each by its place among them: what another program
             reads as a file, too, is written once.
         needed: whether nothing can be measured without it.
+        watches: where among the values the namespace of the system's services stands, in the words of
+            ``helm --set``; empty if nowhere.
     """
 
     release: str
@@ -134,6 +136,7 @@ class Chart:
     values: tuple[Path, ...] = ()
     documents: Mapping[tuple[str, ...], Path] = field(default_factory=dict)
     needed: bool = True
+    watches: str = ""
 
     def document_values(self) -> list[str]:
         """Return one more values file for each of :attr:`documents`, to be given to Helm after the others."""

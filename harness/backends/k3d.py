@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -122,7 +122,7 @@ class K3dBackend:
         sources = {image.name: images.build(image) for image in how.images}
         provision = Provision(deployment.kubectl, how, self._options.environment, up.charts)
         self._bring(up, provision.images())
-        provision.bring(deployment, sources, directory, strict=True)
+        provision.bring(deployment, sources, directory)
 
     def _bring(self, up: _Up, wanted: Sequence[str]) -> None:
         """Import what the nodes do not have yet, as the engine has it now, or gets it."""
@@ -144,15 +144,17 @@ class K3dBackend:
         if self._up is not None and self._up.cluster != cluster:
             self._close()
         if self._up is None:
-            lock = _locked(cluster.name)
-            try:
+            with ExitStack() as undo:
+                lock = _locked(cluster.name)
+                undo.callback(lock.release)
                 found = self._made(cluster)
+                if not found:
+                    undo.callback(_delete, cluster)
                 directory = Path(tempfile.mkdtemp(prefix="verdict-harness-"))
+                undo.callback(shutil.rmtree, directory, ignore_errors=True)
                 kubectl = Kubectl(cluster.context, "", cluster.kubeconfig(directory))
-            except BaseException:
-                lock.release()
-                raise
-            self._up = _Up(cluster, lock, directory, kubectl, found)
+                self._up = _Up(cluster, lock, directory, kubectl, found)
+                undo.pop_all()
         return self._up
 
     def _made(self, cluster: Cluster) -> bool:
@@ -173,8 +175,7 @@ class K3dBackend:
         try:
             cluster.create()
         except BaseException as error:
-            with contextlib.suppress(HarnessError):
-                cluster.delete()
+            _delete(cluster)
             if isinstance(error, HarnessError):
                 progress.done()
             raise
@@ -214,6 +215,14 @@ class K3dBackend:
         progress.say(f"  look at it:   k3d kubeconfig merge {name} -d -s && kubectl get pods -A")
         progress.say("  use it again: --backend k3d --reuse")
         progress.say(f"  delete it:    k3d cluster delete {name}")
+
+
+def _delete(cluster: Cluster) -> None:
+    """Take away what there is of a cluster that could not be made, and is not somebody else's by now."""
+    with contextlib.suppress(HarnessError):
+        nodes = cluster.nodes()
+        if not nodes or cluster.ours(nodes):
+            cluster.delete()
 
 
 def _locked(name: str) -> FileLock:

@@ -72,7 +72,7 @@ class KubeBackend:
         try:
             with left(deployment):
                 sources = {image.name: images.digest(image) for image in how.images}
-                provision.bring(deployment, sources, directory, strict=False)
+                provision.bring(deployment, sources, directory)
                 yield deployment
         except BaseException as error:
             if keep:

@@ -129,7 +129,10 @@ class ClusterDeployment:
             processes.thaw(pod)
 
     def kill(self, service: str) -> None:
-        """End a service at once, without a chance to clean up; its log is saved before.
+        """End a service at once; its log is saved before.
+
+        Where the processes of nodes can be reached, it has no chance to clean up; elsewhere it has a second,
+        the least that a cluster confirms.
 
         Raises:
             ServiceDied: it does not run.
@@ -151,7 +154,7 @@ class ClusterDeployment:
                 processes.end(pod)
         else:
             self._scale(service, 0)
-            # the shortest that the cluster confirms: with none it would not wait for the end of the process
+            # with no grace at all the cluster would not wait for the end of the process
             self._end(its_pods, "--grace-period=1", "--wait")
 
     def start(self, service: str) -> None:
@@ -195,7 +198,6 @@ class ClusterDeployment:
             space, name = one["metadata"]["namespace"], one["metadata"]["name"]
             found = self.kubectl.within(space).json("get", "pods")["items"]
             self._watch.expect(space, name, waiting.pods_of(one, found))
-        self._watch.start()
         if any(before):
             forget(self.prometheus, self._system, ours="theirs" not in before)
         wait_until_measuring(self.prometheus, self._system, self.check)
@@ -228,6 +230,7 @@ class ClusterDeployment:
                         self._forwards[name] = Forward(self.kubectl, name, port["port"], log)
                         self._forwards[name].open()
         self._watch = Watch(self.kubectl, self._proxy, self._forwards.values())
+        self._watch.start()
 
     def _wait_until_ready(self, services: Iterable[Service], *, rolled_out: bool = False) -> None:
         for service in services:

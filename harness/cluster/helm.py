@@ -16,7 +16,8 @@ from ..errors import CommandError, HarnessError
 from ..system import Chart
 from .kubectl import Kubectl
 
-OURS = "made by verdict-harness"
+# A label, and not the description: that one is written only when an installation succeeds.
+LABEL, OURS = "verdict-harness", "made-by-it"
 
 _TIMEOUT = 180.0
 _SHORT = 30.0
@@ -27,7 +28,7 @@ class Helm:
     """Helm on one cluster.
 
     Args:
-        kubectl: on that cluster.
+        kubectl: on that cluster, and the namespace of the system's services.
         environment: where ``<CHART>_CHART`` may name a local chart.
     """
 
@@ -45,10 +46,12 @@ class Helm:
 
     def owner(self, chart: Chart) -> str:
         """Return whose release of that name there is: ``"ours"``, ``"theirs"``; ``""`` if there is none."""
-        status = self._status(chart)
-        if not status:
+        if not self._status(chart):
             return ""
-        return "ours" if status.get("description") == OURS else "theirs"
+        states = ("--deployed", "--failed", "--pending", "--superseded", "--uninstalling")
+        words = (*states, "--filter", f"^{chart.release}$", "--selector", f"{LABEL}={OURS}", "-o", "json")
+        listed = self._run(chart, "list", *words).stdout
+        return "ours" if json.loads(listed or "[]") else "theirs"
 
     def install(self, chart: Chart) -> bool:
         """Install or upgrade ``chart``'s release; return whether it is ours, and so to be taken down.
@@ -60,15 +63,17 @@ class Helm:
             CommandError: it is needed and could not be installed.
         """
         status = self._status(chart)
-        if status and status.get("description") != OURS:
+        if self.owner(chart) == "theirs":
             progress.say(f"the release {chart.release} in {chart.namespace} is not ours: it is used as it is")
             return False
         progress.status(f"installing {chart.release}")
         try:
-            if status and str(status.get("status", "")).startswith("pending"):
-                self.uninstall(chart)  # whoever was at it is gone, and helm would wait for them for ever
+            if status and status.get("status") != "deployed":
+                self.uninstall(chart)  # half made by whoever is gone: helm would not go on with it
+                status = {}
             # no --wait: helm says too little, and too late, of what it waits for
-            self._with_values("upgrade", chart, "--install", "--create-namespace", "--description", OURS)
+            mark = ("--labels", f"{LABEL}={OURS}")
+            self._with_values("upgrade", chart, "--install", "--create-namespace", *mark)
             if status and chart.needed:
                 self._restart(chart)  # nothing else tells its pods of a configuration that changed
         except CommandError as error:
@@ -79,16 +84,17 @@ class Helm:
         return True
 
     def uninstall(self, chart: Chart) -> None:
-        """Take the release away, and wait for it; harmless if there is none.
+        """Take the release away, whole or half made, and wait for it; harmless if there is none of ours.
 
         Raises:
             CommandError: it would not go.
         """
-        self._run("uninstall", chart, "--ignore-not-found", "--wait", timeout=_TIMEOUT)
+        if self.owner(chart) == "ours":
+            self._run(chart, "uninstall", chart.release, "--ignore-not-found", "--wait", timeout=_TIMEOUT)
 
     def workloads(self, chart: Chart) -> list[dict[str, Any]]:
         """Return the Deployments and StatefulSets of the release, as the cluster has them."""
-        manifest = self._run("get", chart, before=("manifest",)).stdout
+        manifest = self._run(chart, "get", "manifest", chart.release).stdout
         found = self._kubectl.within(chart.namespace).run(
             "get", "--ignore-not-found", "-o", "json", "-f", "-", stdin=manifest
         )
@@ -102,7 +108,7 @@ class Helm:
             within.run("rollout", "restart", f"{one['kind'].lower()}/{one['metadata']['name']}")
 
     def _status(self, chart: Chart) -> dict[str, Any]:
-        done = self._run("status", chart, "-o", "json", check=False)
+        done = self._run(chart, "status", chart.release, "-o", "json", check=False)
         if done.status == 0:
             info: dict[str, Any] = json.loads(done.stdout)["info"]
             return info
@@ -117,7 +123,10 @@ class Helm:
                 files.append(Path(directory) / f"{number}.yaml")
                 files[-1].write_text(text, encoding="utf-8")
             values = [word for file in files for word in ("--values", str(file))]
-            return self._run(what, chart, *self._source(chart), *values, *words, timeout=_TIMEOUT)
+            if chart.watches:
+                values += ["--set", f"{chart.watches}={self._kubectl.namespace}"]
+            source = self._source(chart)
+            return self._run(chart, what, chart.release, *source, *values, *words, timeout=_TIMEOUT)
 
     def _source(self, chart: Chart) -> Sequence[str]:
         local = self._environment.get(variable(chart))
@@ -125,22 +134,14 @@ class Helm:
             return (str(Path(local).expanduser().resolve()),)
         return (chart.chart, "--repo", chart.repository, "--version", chart.version)
 
-    def _run(
-        self,
-        what: str,
-        chart: Chart,
-        *words: str,
-        before: Sequence[str] = (),
-        timeout: float = _SHORT,
-        check: bool = True,
-    ) -> Completed:
+    def _run(self, chart: Chart, *words: str, timeout: float = _SHORT, check: bool = True) -> Completed:
+        """Run helm where ``chart``'s release is."""
         file = self._kubectl.kubeconfig
         where = [] if file is None else ["--kubeconfig", str(file)]
         where += ["--kube-context", self._kubectl.context, "--namespace", chart.namespace]
-        line = ["helm", what, *before, chart.release, *words, *where]
         # in an empty directory: to helm, a folder here that is called as a chart is that chart
         with tempfile.TemporaryDirectory() as nowhere:
-            return command.run(line, cwd=Path(nowhere), timeout=timeout, check=check)
+            return command.run(["helm", *words, *where], cwd=Path(nowhere), timeout=timeout, check=check)
 
 
 def variable(chart: Chart) -> str:

@@ -109,14 +109,12 @@ def images(objects: Iterable[Object]) -> list[str]:
     return list(found)
 
 
-def apply(kubectl: Kubectl, objects: Sequence[Object]) -> list[Object]:
-    """Apply ``objects``, but for namespaces that are there and not ours; return those that are ours now.
+def ours(kubectl: Kubectl, objects: Sequence[Object]) -> list[Object]:
+    """Return what of ``objects`` may be applied: all but namespaces that are there and not ours.
 
     Raises:
-        UsageError: something of the same name is there that is not ours.
-        CommandError: the cluster refuses something.
+        UsageError: something else of the same name is there that is not ours.
     """
-    everywhere = kubectl.within("")
     there = {identity(one): one for one in existing(kubectl, objects)}
     foreign = {who for who, one in there.items() if one["metadata"].get("labels", {}).get(LABEL) != OURS}
     wrong = [f"{kind} {space}/{name}" for kind, space, name in sorted(foreign) if kind != "Namespace"]
@@ -128,9 +126,16 @@ def apply(kubectl: Kubectl, objects: Sequence[Object]) -> list[Object]:
             where=f"context {kubectl.context}",
             todo="use another --namespace or another cluster",
         )
-    ours = [one for one in objects if identity(one) not in foreign]
-    everywhere.run("apply", "-f", "-", stdin=_list(ours), timeout=_TIMEOUT)
-    return ours
+    return [one for one in objects if identity(one) not in foreign]
+
+
+def apply(kubectl: Kubectl, objects: Sequence[Object]) -> None:
+    """Apply ``objects``, which are :func:`ours`.
+
+    Raises:
+        CommandError: the cluster refuses something; the rest of them is there.
+    """
+    kubectl.within("").run("apply", "-f", "-", stdin=_list(objects), timeout=_TIMEOUT)
 
 
 def existing(kubectl: Kubectl, objects: Sequence[Object]) -> list[Object]:

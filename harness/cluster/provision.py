@@ -7,11 +7,12 @@ import json
 import time
 import uuid
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .. import progress
-from ..errors import ClusterError
+from ..errors import ClusterError, HarnessError
 from ..system import Chart, Kubernetes
 from . import images, objects
 from .deployment import ClusterDeployment
@@ -47,22 +48,19 @@ class Provision:
         self.charts = [self._with_overlay(chart) for chart in recipe.charts]
         self.applied: list[Object] = []
 
-    def bring(
-        self, deployment: ClusterDeployment, sources: Mapping[str, str], directory: Path, *, strict: bool
-    ) -> None:
+    def bring(self, deployment: ClusterDeployment, sources: Mapping[str, str], directory: Path) -> None:
         """Apply and install everything, and return once it is up, and made of what it is to be.
 
         Args:
             deployment: the system as it will be used.
             sources: digest of what each image of ours was made of.
             directory: for what tells later what was applied.
-            strict: see :meth:`verify`.
         """
         owners = self.owners()
         self.apply(sources, directory)
         self.install()
         deployment.up(self.applied, self.beside(), before=owners)
-        self.verify(sources, strict=strict)
+        self.verify(sources)
 
     def owners(self) -> set[str]:
         """Return whose releases there are already, of the names of those that are needed."""
@@ -96,7 +94,9 @@ class Provision:
         progress.status("applying manifests")
         # First what was: a pod of the system before takes the room that one of this may need.
         objects.clear(self._kubectl, [self._kubectl.namespace], ready)
-        self.applied = objects.apply(self._kubectl, ready)
+        # Noted before: what is applied in part is taken away, too.
+        self.applied = objects.ours(self._kubectl, ready)
+        objects.apply(self._kubectl, self.applied)
 
     def install(self) -> None:
         """Install the charts, but those that are installed already as they are to be."""
@@ -104,27 +104,25 @@ class Provision:
             key = (chart.namespace, chart.release)
             if self._installed.get(key) == chart:
                 continue
-            self._installed.pop(key, None)
-            if self._helm.install(chart):
-                self._installed[key] = chart
+            self._installed[key] = chart  # before: what is installed in part is taken away, too
+            if not self._helm.install(chart):
+                del self._installed[key]
 
     def beside(self) -> list[Object]:
         """Return the workloads of the charts that are needed, as the cluster has them."""
         return [one for chart in self.charts if chart.needed for one in self._helm.workloads(chart)]
 
-    def verify(self, sources: Mapping[str, str], *, strict: bool) -> None:
+    def verify(self, sources: Mapping[str, str]) -> None:
         """Ask every container of ours that runs what its image was made of.
 
         Args:
             sources: what it is to be, by image.
-            strict: whether not to know is an error, too; else a line says so.
 
         Raises:
-            ClusterError: it is something else.
+            ClusterError: it is something else, or it does not say.
         """
         short = {name.rsplit("/", 1)[-1].partition(":")[0]: digest for name, digest in sources.items()}
         found = self._kubectl.json("get", "pods", "--selector", objects.SELECTOR)["items"]
-        unknown: dict[str, None] = {}
         for pod in found:
             if "deletionTimestamp" in pod["metadata"]:
                 continue
@@ -133,19 +131,27 @@ class Provision:
                 if wanted is None:
                     continue
                 runs = self._made_of(pod["metadata"]["name"], container["name"])
-                if not runs and not strict:
-                    unknown[container["image"]] = None
-                elif runs != wanted:
+                if runs != wanted:
                     raise _stale(pod, container, wanted, runs)
-        if unknown:
-            names = ", ".join(unknown)
-            progress.say(f"what these images were made of is not known, they are judged as they are: {names}")
 
     def uninstall(self) -> None:
-        """Take away everything that :meth:`apply` and :meth:`install` brought, volumes too."""
-        for chart in reversed(self._installed.values()):
-            self._helm.uninstall(chart)
-        objects.delete(self._kubectl, self.applied, [self._kubectl.namespace])
+        """Take away everything that :meth:`apply` and :meth:`install` brought, volumes too.
+
+        Raises:
+            HarnessError: something would not go; the rest is gone.
+        """
+        steps = [partial(self._helm.uninstall, chart) for chart in reversed(self._installed.values())]
+        steps.append(partial(objects.delete, self._kubectl, self.applied, [self._kubectl.namespace]))
+        problems: list[HarnessError] = []
+        for step in steps:  # each, whatever became of the one before
+            try:
+                step()
+            except HarnessError as error:
+                problems.append(error)
+        if problems:
+            for other in problems[1:]:
+                problems[0].add_note(str(other))
+            raise problems[0]
 
     def namespaces(self) -> list[str]:
         """Return every namespace where something of it is."""
@@ -153,7 +159,7 @@ class Provision:
 
     def _made_of(self, pod: str, container: str) -> str:
         words = ("exec", pod, f"--container={container}", "--", "printenv", images.VARIABLE)
-        return self._kubectl.run(*words, check=False).stdout.strip()
+        return self._kubectl.run(*words, check=False).stdout.strip()  # without a word if it may not ask
 
     def _with_overlay(self, chart: Chart) -> Chart:
         """Return ``chart`` with the values that the overlay has for it, if any."""
@@ -167,5 +173,6 @@ def _stale(pod: Object, container: Object, wanted: str, runs: str) -> ClusterErr
         expected=f"an image made of sources with the digest {wanted[:16]}…",
         found=f"{runs[:16]}…" if runs else "an image that does not say what it was made of",
         where=f"container {container['name']}, image {container['image']}",
-        todo="build the image anew and bring it to the cluster's nodes; nothing is judged on another one",
+        todo="build the image anew (nox -s images) and bring it to where the cluster gets it from; "
+        "nothing is judged on another one",
     )

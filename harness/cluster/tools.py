@@ -46,7 +46,7 @@ KUBECTL = Tool(
 HELM = Tool(
     "helm",
     ("helm", "version", "--short"),
-    (3, 8),
+    (3, 13),  # labels of releases
     "https://helm.sh/docs/intro/install/ (macOS: brew install helm)",
 )
 

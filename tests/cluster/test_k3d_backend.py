@@ -21,6 +21,7 @@ import httpx
 import psutil
 import pytest
 
+from experiments.cluster import PROMETHEUS as THE_EXCHANGES
 from harness import chaos
 from harness.backends.k3d import K3dBackend
 from harness.backends.kube import KubeBackend
@@ -28,18 +29,14 @@ from harness.cluster.deployment import ClusterDeployment
 from harness.cluster.kubectl import Kubectl
 from harness.errors import ClusterError, HarnessError, ServiceDied, Unsupported, UsageError
 from harness.options import Options
-from harness.system import Chart, Image, Kubernetes, Service, System
+from harness.system import Image, Kubernetes, Service, System
 
 SMALL = Path(__file__).with_name("small")
 ROOT = Path(__file__).parents[2]
 NAME = f"verdict-test-{secrets.token_hex(3)}"
-PROMETHEUS = Chart(
-    release="prometheus",
+PROMETHEUS = replace(
+    THE_EXCHANGES,
     namespace="watching",
-    chart="prometheus",
-    repository="https://prometheus-community.github.io/helm-charts",
-    version="29.27.0",
-    values=(ROOT / "k8s/prometheus-values.yaml",),
     documents={("serverFiles", "recording_rules.yml"): SMALL / "rules.yml"},
 )
 WEB = System(
@@ -334,6 +331,11 @@ class TestOthers:
         options = Options(context=kubectl.context, namespace="theirs")
         with KubeBackend(options).deploy(system, tmp_path) as deployment:
             assert get(deployment, "/health") == "well"
+            # the same service runs in another namespace, and must not be taken for this one
+            targets = httpx.get(f"{deployment.prometheus}/api/v1/targets", trust_env=False).json()["data"]
+            (pod,) = kubectl.json("get", "pods")["items"]
+            (at,) = [one["discoveredLabels"]["__meta_kubernetes_pod_ip"] for one in targets["activeTargets"]]
+            assert at == pod["status"]["podIP"]
             with pytest.raises(Unsupported, match="can't pause"):
                 deployment.pause("web")
             with chaos.kill(deployment, "web"):
@@ -363,6 +365,36 @@ class TestOthers:
         assert kubectl.json("get", "services")["items"]
         assert kubectl.json("get", "deployments")["items"] == []
         kubectl.run("delete", "namespace", "taken")
+
+    @pytest.mark.parametrize("part", ["manifests", "chart"])
+    def test_kube_takes_away_what_came_up_in_part(
+        self, web: ClusterDeployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+    ) -> None:
+        """Whatever is refused, it is refused after something else was made."""
+        monkeypatch.setenv("KUBECONFIG", str(web.kubectl.kubeconfig))
+        bad = tmp_path / "bad.yaml"
+        bad.write_text("server: {resources: {requests: {cpu: no number}}}\n")
+        chart = replace(PROMETHEUS, namespace="part-watching")
+        broken = WEB
+        if part == "chart":
+            chart = replace(chart, values=(*chart.values, bad))
+        else:
+            broken = variant(
+                tmp_path, "spec: {template: {spec: {containers: [{name: web, ports: [{containerPort: 0}]}]}}}"
+            )
+        assert broken.kubernetes is not None
+        system = replace(broken, kubernetes=replace(broken.kubernetes, charts=(chart,)))
+        options = Options(context=web.kubectl.context, namespace="part")
+        with pytest.raises(HarnessError), KubeBackend(options).deploy(system, tmp_path / "run"):
+            pass
+        spaces = web.kubectl.within("").json("get", "namespaces")["items"]
+        names = {one["metadata"]["name"] for one in spaces}
+        assert {"part", "part-watching"} & names == set()
+        assert "small" in names
+        mine = web.kubectl.within("").json("get", "clusterroles,clusterrolebindings")["items"]
+        assert not [
+            one for one in mine if "part-watching" in json.dumps(one["metadata"].get("annotations", {}))
+        ]
 
     @pytest.mark.usefixtures("tools")
     def test_a_cluster_of_that_name_that_is_not_ours(self, tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_nothing_but_a_server_is_installed():
 
 def relabelled(found: Json) -> Json | None:
     """Return the target that Prometheus makes of what it found, or None, by the actions that are used."""
-    (job,) = yaml.safe_load(values("prometheus")["extraScrapeConfigs"])
+    (job,) = values("prometheus")["serverFiles"]["prometheus.yml"]["scrape_configs"]
     labels = dict(found)
     for rule in job["relabel_configs"]:
         source = ";".join(labels.get(name, "") for name in rule["source_labels"])
