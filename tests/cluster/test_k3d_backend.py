@@ -27,7 +27,7 @@ from harness.backends.k3d import K3dBackend
 from harness.backends.kube import KubeBackend
 from harness.cluster.deployment import ClusterDeployment
 from harness.cluster.kubectl import Kubectl
-from harness.errors import ClusterError, HarnessError, ServiceDied, Unsupported, UsageError
+from harness.errors import ClusterError, HarnessError, ServiceDied, Unsupported, UsageError, WaitTimeout
 from harness.options import Options
 from harness.system import Image, Kubernetes, Service, System
 
@@ -304,6 +304,16 @@ class TestFailures:
         # and the next system has a Prometheus that works
         with backend.deploy(WEB, tmp_path / "next") as deployment:
             assert ask(deployment, "up")
+
+    def test_a_service_that_is_ready_and_never_answers(
+        self, backend: K3dBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is what is named, and not whoever is quiet while it is waited for."""
+        monkeypatch.setattr("harness.cluster.watch._SILENCE", 6.0)
+        (web,) = WEB.services
+        mute = replace(WEB, services=(replace(web, ready="http:/no-such-path", start_timeout=12.0),))
+        with pytest.raises(WaitTimeout, match="web to answer"), backend.deploy(mute, tmp_path):
+            pass
 
     def test_manifests_that_the_cluster_refuses(self, backend: K3dBackend, tmp_path: Path) -> None:
         wrong = variant(tmp_path, "spec: {replicas: many}")
