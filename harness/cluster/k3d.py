@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ NAME_VARIABLE = "K3D_CLUSTER"
 MARK = "verdict-harness/cluster=made-by-it"
 
 _AGENTS = 3
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _START = 300.0
 _TIMEOUT = 60.0
 _IMPORT = 600.0
@@ -138,12 +140,13 @@ class Cluster:
                 on_line=lambda line: progress.status(f"importing images into {self.name}: {line}"),
             )
         # k3d says which node did not take them, and exits with 0 all the same (seen with 5.8.3)
-        lines = (done.stdout + done.stderr).splitlines()
-        if failed := [line for line in lines if "failed to import" in line]:
+        lines = _COLOUR.sub("", done.stdout + done.stderr).splitlines()
+        wrong = [at for at, line in enumerate(lines) if "failed to import" in line]
+        if wrong:
             raise CommandError(
                 f"not every node of {self.name} took the images",
                 expected="each of them to be imported",
-                found="\n".join(failed),
+                found="\n".join(lines[wrong[0] : wrong[0] + 8]),  # the reason is on the lines that follow
                 where=", ".join(images),
                 todo="if it says that a content digest was not found: docker image rm those images, "
                 "and run this again",

@@ -75,12 +75,14 @@ def test_a_node_that_takes_none_is_no_success(tools: Tools) -> None:
     """As k3d 5.8.3 says it: with an exit status of 0, and that all went well."""
     tools.put(
         CLASSIC,
-        k3d="echo \"ERRO[0001] failed to import images in node 'k3d-mine-agent-0': exit code 1\" >&2\n"
+        k3d="printf '\\033[31mERRO\\033[0m[0001] failed to import images in node k3d-mine-agent-0:\\n' >&2\n"
+        "echo 'ctr: content digest sha256:abc: not found' >&2\n"
         "echo 'INFO[0002] Successfully imported 1 image(s) into 1 cluster(s)'",
     )
     with pytest.raises(CommandError, match="not every node of mine took the images") as caught:
         Cluster("mine").import_images(["one:v1"])
-    assert "k3d-mine-agent-0" in str(caught.value)
+    assert "ERRO[0001] failed to import images in node k3d-mine-agent-0" in str(caught.value)
+    assert "content digest sha256:abc: not found" in str(caught.value)
     assert "one:v1" in str(caught.value)
 
 
