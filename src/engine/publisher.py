@@ -28,6 +28,7 @@ _BATCH = (
     200  # orders sent at once: bounds both the stall of encoding them and what is sent twice after a failure
 )
 _LINGER = 0.01  # seconds that a small batch waits for company; a batch costs the loop more than its events do
+_SYNC_POLL = 0.005  # seconds between two looks whether the log is synced so far that there is something to send
 _SLICE = 50  # records replayed between two turns of the loop, about half a millisecond
 _FIRST_BACKOFF, _LAST_BACKOFF = 0.2, 5.0
 _PERSIST_SECONDS = 1.0
@@ -208,7 +209,7 @@ class Publisher:
     async def _run(self) -> None:
         backoff = _FIRST_BACKOFF
         connected = False
-        while not (self._stopping and not self.queue):
+        while not self._stopping or self._sendable():
             try:
                 if not connected:
                     await self._broker.connect()
@@ -239,12 +240,24 @@ class Publisher:
             return
         if len(queue) < _BATCH and not self._stopping:
             await asyncio.sleep(_LINGER)
-        batch = queue.first(_BATCH)
+        batch = self._synced()
+        if not batch:
+            await asyncio.sleep(_SYNC_POLL)
+            return
         if not await self._send(batch):
             self._begin_again()
             return
         queue.drop(len(batch))
         self.position.sequence = batch[-1][0].sequence
+
+    def _synced(self) -> list[Entry]:
+        """Return the oldest entries that power loss can't take: new orders would reuse their sequences."""
+        synced = self._wal.synced
+        return [entry for entry in self.queue.first(_BATCH) if entry[0].sequence <= synced]
+
+    def _sendable(self) -> bool:
+        """Return whether anything queued can still be sent; what a failed log has not synced never can."""
+        return bool(self.queue if self._wal.failure is None else self._synced())
 
     async def _send(self, batch: list[Entry]) -> bool:
         """Send the events; return False if they arrived, and what had arrived before them is gone."""

@@ -3,9 +3,9 @@
 :meth:`Wal.append` writes with ``pwrite``, so an acknowledged order survives the
 death of the process at any moment: the bytes are in the kernel's page cache.  A
 thread syncs them to the disk every few milliseconds (group commit), so power
-loss can take the last :attr:`~Wal.unsynced` records with it.  Whoever wants to
-acknowledge only what is synced waits for ``wal.synced >= order.sequence``; that
-is the seam.
+loss can take the last :attr:`~Wal.unsynced` records with it.  The publisher sends
+only what is synced.  Whoever wants to acknowledge only that, too, waits for
+``wal.synced >= order.sequence``; that is the seam.
 """
 
 from __future__ import annotations

@@ -3,7 +3,10 @@
 # ruff: noqa: ASYNC110 - a test that looks on waits by looking
 
 import asyncio
+import errno
 import json
+import os
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -239,6 +242,82 @@ def test_a_stop_publishes_what_is_queued(shard: Make, broker: Any) -> None:
 
     asyncio.run(scenario())
     assert_all(broker, 100)
+
+
+@pytest.mark.parametrize("limit", [5, 200_000])
+def test_nothing_is_published_that_power_loss_could_take(
+    shard: Make, broker: Any, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    """From the queue, and from the log when the queue was full; matching does not wait for the disk."""
+    disk = threading.Event()
+
+    async def scenario() -> None:
+        made = shard(EVENT_QUEUE_SIZE=limit)
+        made.start()
+        accept(made, 20)
+        await published(made)
+        assert made.wal.unsynced == 0
+        monkeypatch.setattr(os, "fdatasync", lambda _fd: disk.wait(20))
+        accept(made, 30)
+        while len(made.ring):
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.05)
+        assert made.publisher.queue.overflowed == (limit == 5)
+        assert (made.metrics.matches, made.wal.unsynced) == (25, 30)
+        assert sequences(broker.received, "orders") == list(range(1, 21))
+        disk.set()
+        await published(made)
+        await made.stop()
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        disk.set()  # or the thread would keep a failed test from ending
+    assert_all(broker, 50)
+
+
+def test_a_stop_syncs_at_once_and_publishes_what_that_saved(shard: Make, broker: Any) -> None:
+    async def scenario() -> None:
+        made = shard(DRAIN_SECONDS=1)
+        made.wal._sync_seconds = 60
+        made.start()
+        accept(made, 30)
+        await made.stop()
+
+    asyncio.run(scenario())
+    assert_all(broker, 30)
+
+
+def test_a_stop_does_not_wait_for_what_a_failed_log_can_not_sync(
+    shard: Make, broker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_fd: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    async def life(orders: int) -> Shard:
+        made = shard(DRAIN_SECONDS=60)
+        made.start()
+        accept(made, orders)
+        await published(made)
+        return made
+
+    async def first() -> None:
+        made = await life(20)
+        with monkeypatch.context() as context:
+            context.setattr(os, "fdatasync", broken)
+            accept(made, 10)
+            async with asyncio.timeout(20):
+                while made.failure is None:
+                    await asyncio.sleep(0.001)
+                await made.stop()
+        assert sequences(broker.received, "orders") == list(range(1, 21))
+
+    async def second() -> None:
+        await (await life(0)).stop()
+
+    asyncio.run(first())
+    asyncio.run(second())
+    assert_all(broker, 30)  # the position could not be written either, so some came twice
 
 
 def test_the_position_is_never_ahead_of_what_is_synced(shard: Make) -> None:
