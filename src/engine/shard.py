@@ -145,7 +145,7 @@ class Shard:
 
     def _close(self) -> None:
         with contextlib.suppress(OSError):  # then some events are sent again, which is allowed
-            self.publisher.position.save()
+            self.publisher.position.save(self.publisher.position.snapshot())  # nothing changes it now
         self.wal.close()
 
     def fail(self, why: str) -> None:

@@ -7,7 +7,9 @@ import errno
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,6 +17,7 @@ import pytest
 
 from engine import publisher as publisher_module
 from engine.errors import WalError
+from engine.events import Event
 from engine.shard import Shard
 
 Make = Callable[..., Shard]
@@ -320,20 +323,68 @@ def test_a_stop_does_not_wait_for_what_a_failed_log_can_not_sync(
     assert_all(broker, 30)  # the position could not be written either, so some came twice
 
 
-def test_the_position_is_never_ahead_of_what_is_synced(shard: Make) -> None:
+def test_a_saved_sequence_has_its_own_marks(
+    shard: Make, broker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the broker's loss is noticed while a save is under way, which would leave none."""
+    saved: list[dict[str, Any]] = []
+    made: Shard
+    opened, replaced = Path.open, Path.replace
+
+    def open_late(path: Path, *mode: Any, **more: Any) -> Any:
+        if path.name == "published.tmp" and not saved:
+            broker.open.clear()
+            broker.lose_disk()
+            give_up = time.monotonic() + 20
+            while not made.publisher.resends and time.monotonic() < give_up:
+                time.sleep(0.001)
+        return opened(path, *mode, **more)
+
+    def replace(path: Path, target: Path) -> Path:
+        if path.name == "published.tmp":
+            with opened(path) as file:
+                saved.append(json.load(file))
+        return replaced(path, target)
+
+    monkeypatch.setattr(publisher_module, "_PERSIST_SECONDS", 0.001)
+    monkeypatch.setattr(publisher_module, "_CHECK_SECONDS", 0.001)
+
     async def scenario() -> None:
+        nonlocal made
         made = shard()
+        monkeypatch.setattr(Path, "replace", replace)
+        monkeypatch.setattr(Path, "open", open_late)
         made.start()
-        accept(made, 10)
+        accept(made, 2)  # one batch, so that there is nothing to save before all is published
+        async with asyncio.timeout(20):
+            while not (made.publisher.resends and saved):
+                await asyncio.sleep(0.001)
+        broker.open.set()
         await published(made)
-        made.wal.synced = 4
-        made.publisher.position.save()
-        assert json.loads((made.wal.directory / "published.json").read_text())["sequence"] == 4
-        made.wal.synced = made.wal.sequence
         await made.stop()
-        assert json.loads((made.wal.directory / "published.json").read_text())["sequence"] == 10
 
     asyncio.run(scenario())
+    assert saved[0]["sequence"] == 2
+    assert [bool(each["marks"]) for each in saved] == [each["sequence"] > 0 for each in saved]
+
+
+def test_other_places_are_saved_though_the_sequence_is_the_same(shard: Make, broker: Any) -> None:
+    async def life(orders: int) -> int:
+        made = shard()
+        made.start()
+        accept(made, orders)
+        async with asyncio.timeout(20):
+            while not broker.connected:  # and has been asked what it retains
+                await asyncio.sleep(0.001)
+        await published(made)
+        await made.stop()
+        return made.publisher.resends
+
+    asyncio.run(life(10))
+    broker.lose_disk()
+    broker.received.append(Event("orders", b"X", b"{}", 99))  # another shard was first in the new topic
+    assert asyncio.run(life(0)) == 1
+    assert asyncio.run(life(0)) == 0
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"log": "another", "sequence": 3}', '{"sequence": 3}'])
