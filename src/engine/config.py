@@ -39,7 +39,7 @@ class Config:
         ring_buffer_size: orders that may wait for matching, a power of two.
         event_queue_size: events that may wait in memory for the broker.
         drain_seconds: how long a stop waits for queued events to reach the broker.
-        wal_sync_ms: pause between two group commits of the log, in milliseconds.
+        wal_sync_ms: pause between two group commits of the log, in milliseconds; events wait for them.
         log_level: least severe level that is logged.
     """
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from .broker import Broker
 from .errors import WalError
@@ -28,6 +29,7 @@ _BATCH = (
     200  # orders sent at once: bounds both the stall of encoding them and what is sent twice after a failure
 )
 _LINGER = 0.01  # seconds that a small batch waits for company; a batch costs the loop more than its events do
+_SYNC_POLL = 0.005  # seconds until it is seen whether more of the log is synced
 _SLICE = 50  # records replayed between two turns of the loop, about half a millisecond
 _FIRST_BACKOFF, _LAST_BACKOFF = 0.2, 5.0
 _PERSIST_SECONDS = 1.0
@@ -51,9 +53,9 @@ class Position:
         self._path = wal.directory / "published.json"
         self._wal = wal
         self._lock = threading.Lock()  # a stop may find a save under way
-        self._written = 0
         self.sequence = 0
         self.marks = Marks()
+        self._written = self.snapshot()
 
     def load(self) -> None:
         """Read the file; without one, or with one of another log, nothing counts as published."""
@@ -72,8 +74,9 @@ class Position:
         if not known:
             log.warning("the published position is another log's; all events are sent again")
             return
-        self.sequence = self._written = sequence
+        self.sequence = sequence
         self.marks = marks
+        self._written = self.snapshot()
 
     def check(self) -> None:
         """Raise :class:`WalError` if more was published than the log holds: its end is missing."""
@@ -83,21 +86,22 @@ class Position:
                 f"{self._wal.sequence}: records are missing; restore the log from a copy"
             )
 
-    def save(self) -> None:
+    def snapshot(self) -> dict[str, Any]:
+        """Return what is saved.  Call it in the loop, or a sequence may get the marks of another."""
+        return {"log": self._wal.log_id, "sequence": self.sequence, "marks": self.marks.to_json()}
+
+    def save(self, snapshot: dict[str, Any]) -> None:
         """Write the file, atomically, if there is news.  Blocks for a sync: call it in a thread."""
         with self._lock:
-            # Never ahead of what power loss leaves of the log, or new orders would reuse published sequences.
-            sequence = min(self.sequence, self._wal.synced)
-            if sequence == self._written:
+            if snapshot == self._written:
                 return
             partial = self._path.with_suffix(".tmp")
             with partial.open("w") as file:
-                stored = {"log": self._wal.log_id, "sequence": sequence, "marks": self.marks.to_json()}
-                json.dump(stored, file)
+                json.dump(snapshot, file)
                 file.flush()
                 os.fdatasync(file.fileno())
             partial.replace(self._path)
-            self._written = sequence
+            self._written = snapshot
 
 
 class Shadow:
@@ -189,7 +193,7 @@ class Publisher:
         ]
 
     async def stop(self, seconds: float) -> None:
-        """Publish what is queued, for ``seconds`` at most; the owner saves the position, after a sync."""
+        """Publish what is queued, for ``seconds`` at most; the owner saves the position."""
         self._stopping = True
         self._wake.set()
         if self._tasks:
@@ -208,7 +212,7 @@ class Publisher:
     async def _run(self) -> None:
         backoff = _FIRST_BACKOFF
         connected = False
-        while not (self._stopping and not self.queue):
+        while not self._stopping or self._sendable():
             try:
                 if not connected:
                     await self._broker.connect()
@@ -239,12 +243,24 @@ class Publisher:
             return
         if len(queue) < _BATCH and not self._stopping:
             await asyncio.sleep(_LINGER)
-        batch = queue.first(_BATCH)
+        batch = self._synced()
+        if not batch:
+            await asyncio.sleep(_SYNC_POLL)
+            return
         if not await self._send(batch):
             self._begin_again()
             return
         queue.drop(len(batch))
         self.position.sequence = batch[-1][0].sequence
+
+    def _synced(self) -> list[Entry]:
+        """Return the oldest entries that power loss can't take: new orders would reuse their sequences."""
+        synced = self._wal.synced
+        return [entry for entry in self.queue.first(_BATCH) if entry[0].sequence <= synced]
+
+    def _sendable(self) -> bool:
+        """Return whether anything queued can still be sent; what a failed log has not synced never can."""
+        return bool(self.queue if self._wal.failure is None else self._synced())
 
     async def _send(self, batch: list[Entry]) -> bool:
         """Send the events; return False if they arrived, and what had arrived before them is gone."""
@@ -317,7 +333,7 @@ class Publisher:
         while True:
             await asyncio.sleep(_PERSIST_SECONDS)
             try:
-                await asyncio.to_thread(self.position.save)
+                await asyncio.to_thread(self.position.save, self.position.snapshot())
             except OSError as error:
                 log.error("the published position can't be written", extra={"error": str(error)})  # noqa: TRY400
 

@@ -55,7 +55,7 @@ class Marks:
         return bool(self._marks)
 
     def items(self) -> list[tuple[Place, Mark]]:
-        """Return all of them; may be called from any thread."""
+        """Return all of them."""
         return list(self._marks.items())
 
     def advance(self, fresh: Mapping[Place, Mark]) -> bool:

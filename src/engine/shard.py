@@ -129,12 +129,13 @@ class Shard:
         self.ready = True
 
     async def stop(self) -> None:
-        """Refuse new orders, match and publish what was accepted, and sync the log."""
+        """Refuse new orders, match what was accepted, sync the log and publish."""
         self.ready = False
         while len(self.ring) and not self._broken:
             with contextlib.suppress(MatchingError):
                 self._consume()
             await asyncio.sleep(0)
+        await asyncio.to_thread(self.wal.finish)  # first: what is not synced is not published
         await self.publisher.stop(self.config.drain_seconds)
         if self._summary is not None:
             self._summary.cancel()
@@ -143,10 +144,8 @@ class Shard:
         log.info("stopped", extra={"sequence": self.wal.sequence, "matches": self.matcher.matches})
 
     def _close(self) -> None:
-        """Sync first: what counts as published can't be ahead of what is synced."""
-        self.wal.finish()
         with contextlib.suppress(OSError):  # then some events are sent again, which is allowed
-            self.publisher.position.save()
+            self.publisher.position.save(self.publisher.position.snapshot())  # nothing changes it now
         self.wal.close()
 
     def fail(self, why: str) -> None:

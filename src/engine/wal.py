@@ -3,9 +3,9 @@
 :meth:`Wal.append` writes with ``pwrite``, so an acknowledged order survives the
 death of the process at any moment: the bytes are in the kernel's page cache.  A
 thread syncs them to the disk every few milliseconds (group commit), so power
-loss can take the last :attr:`~Wal.unsynced` records with it.  Whoever wants to
-acknowledge only what is synced waits for ``wal.synced >= order.sequence``; that
-is the seam.
+loss can take the last :attr:`~Wal.unsynced` records with it.  The publisher sends
+only what is synced.  Whoever wants to acknowledge only that, too, waits for
+``wal.synced >= order.sequence``; that is the seam.
 """
 
 from __future__ import annotations
@@ -102,8 +102,10 @@ class Wal:
         reader = Reader(self.directory)
         try:
             yield from reader.records()
-            self.sequence = self.synced = reader.sequence
+            self.sequence = reader.sequence
             if reader.index:
+                self._sync_all()
+                self.synced = reader.sequence
                 self._resume(reader)
             elif files := segments.paths(self.directory):
                 raise WalError(
@@ -310,6 +312,15 @@ class Wal:
             raise WalError(f"{self.directory} holds segments of {len(ids)} different logs; keep those of one")
         self._id = ids.pop() if ids else os.urandom(16)
         self.log_id = self._id.hex()
+
+    def _sync_all(self) -> None:
+        """Sync what a killed process has left in the page cache; what is on the disk costs nothing."""
+        for path in (*segments.paths(self.directory), self.directory):
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
 
     def _resume(self, reader: Reader) -> None:
         """Go on behind the last record, once it is certain that nothing valid comes after it."""

@@ -3,8 +3,13 @@
 # ruff: noqa: ASYNC110 - a test that looks on waits by looking
 
 import asyncio
+import errno
 import json
+import os
+import threading
+import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -12,6 +17,7 @@ import pytest
 
 from engine import publisher as publisher_module
 from engine.errors import WalError
+from engine.events import Event
 from engine.shard import Shard
 
 Make = Callable[..., Shard]
@@ -241,20 +247,144 @@ def test_a_stop_publishes_what_is_queued(shard: Make, broker: Any) -> None:
     assert_all(broker, 100)
 
 
-def test_the_position_is_never_ahead_of_what_is_synced(shard: Make) -> None:
+@pytest.mark.parametrize("limit", [5, 200_000])
+def test_nothing_is_published_that_power_loss_could_take(
+    shard: Make, broker: Any, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    """From the queue, and from the log when the queue was full; matching does not wait for the disk."""
+    disk = threading.Event()
+
     async def scenario() -> None:
-        made = shard()
+        made = shard(EVENT_QUEUE_SIZE=limit)
         made.start()
-        accept(made, 10)
+        accept(made, 20)
         await published(made)
-        made.wal.synced = 4
-        made.publisher.position.save()
-        assert json.loads((made.wal.directory / "published.json").read_text())["sequence"] == 4
-        made.wal.synced = made.wal.sequence
+        assert made.wal.unsynced == 0
+        monkeypatch.setattr(os, "fdatasync", lambda _fd: disk.wait(20))
+        accept(made, 30)
+        while len(made.ring):
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.05)
+        assert made.publisher.queue.overflowed == (limit == 5)
+        assert (made.metrics.matches, made.wal.unsynced) == (25, 30)
+        assert sequences(broker.received, "orders") == list(range(1, 21))
+        disk.set()
+        await published(made)
         await made.stop()
-        assert json.loads((made.wal.directory / "published.json").read_text())["sequence"] == 10
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        disk.set()  # or the thread would keep a failed test from ending
+    assert_all(broker, 50)
+
+
+def test_a_stop_syncs_at_once_and_publishes_what_that_saved(shard: Make, broker: Any) -> None:
+    async def scenario() -> None:
+        made = shard(DRAIN_SECONDS=1)
+        made.wal._sync_seconds = 60
+        made.start()
+        accept(made, 30)
+        await made.stop()
 
     asyncio.run(scenario())
+    assert_all(broker, 30)
+
+
+def test_a_stop_does_not_wait_for_what_a_failed_log_can_not_sync(
+    shard: Make, broker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_fd: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    async def life(orders: int) -> Shard:
+        made = shard(DRAIN_SECONDS=60)
+        made.start()
+        accept(made, orders)
+        await published(made)
+        return made
+
+    async def first() -> None:
+        made = await life(20)
+        with monkeypatch.context() as context:
+            context.setattr(os, "fdatasync", broken)
+            accept(made, 10)
+            async with asyncio.timeout(20):
+                while made.failure is None:
+                    await asyncio.sleep(0.001)
+                await made.stop()
+        assert sequences(broker.received, "orders") == list(range(1, 21))
+
+    async def second() -> None:
+        await (await life(0)).stop()
+
+    asyncio.run(first())
+    asyncio.run(second())
+    assert_all(broker, 30)  # the position could not be written either, so some came twice
+
+
+def test_a_saved_sequence_has_its_own_marks(
+    shard: Make, broker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the broker's loss is noticed while a save is under way, which would leave none."""
+    saved: list[dict[str, Any]] = []
+    made: Shard
+    opened, replaced = Path.open, Path.replace
+
+    def open_late(path: Path, *mode: Any, **more: Any) -> Any:
+        if path.name == "published.tmp" and not saved:
+            broker.open.clear()
+            broker.lose_disk()
+            give_up = time.monotonic() + 20
+            while not made.publisher.resends and time.monotonic() < give_up:
+                time.sleep(0.001)
+        return opened(path, *mode, **more)
+
+    def replace(path: Path, target: Path) -> Path:
+        if path.name == "published.tmp":
+            with opened(path) as file:
+                saved.append(json.load(file))
+        return replaced(path, target)
+
+    monkeypatch.setattr(publisher_module, "_PERSIST_SECONDS", 0.001)
+    monkeypatch.setattr(publisher_module, "_CHECK_SECONDS", 0.001)
+
+    async def scenario() -> None:
+        nonlocal made
+        made = shard()
+        monkeypatch.setattr(Path, "replace", replace)
+        monkeypatch.setattr(Path, "open", open_late)
+        made.start()
+        accept(made, 2)  # one batch, so that there is nothing to save before all is published
+        async with asyncio.timeout(20):
+            while not (made.publisher.resends and saved):
+                await asyncio.sleep(0.001)
+        broker.open.set()
+        await published(made)
+        await made.stop()
+
+    asyncio.run(scenario())
+    assert saved[0]["sequence"] == 2
+    assert [bool(each["marks"]) for each in saved] == [each["sequence"] > 0 for each in saved]
+
+
+def test_other_places_are_saved_though_the_sequence_is_the_same(shard: Make, broker: Any) -> None:
+    async def life(orders: int) -> int:
+        made = shard()
+        made.start()
+        accept(made, orders)
+        async with asyncio.timeout(20):
+            while not broker.connected:  # and has been asked what it retains
+                await asyncio.sleep(0.001)
+        await published(made)
+        await made.stop()
+        return made.publisher.resends
+
+    asyncio.run(life(10))
+    broker.lose_disk()
+    broker.received.append(Event("orders", b"X", b"{}", 99))  # another shard was first in the new topic
+    assert asyncio.run(life(0)) == 1
+    assert asyncio.run(life(0)) == 0
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"log": "another", "sequence": 3}', '{"sequence": 3}'])

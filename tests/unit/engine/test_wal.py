@@ -377,6 +377,22 @@ def test_synced_follows_the_sequence(logs: Logs, order: Any) -> None:
     assert (wal.synced, wal.unsynced) == (1, 0)
 
 
+def test_what_a_killed_process_wrote_is_synced_before_it_counts_as_synced(
+    monkeypatch: pytest.MonkeyPatch, logs: Logs, order: Any
+) -> None:
+    logs.write(*[order(1) for _ in range(SMALL // 40)])
+    synced: list[tuple[int, int]] = []
+    wal = logs.open()
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append((os.fstat(fd).st_ino, wal.synced)))
+
+    list(wal.replay())
+
+    assert logs.segment(2).exists()
+    needed = [*segments.paths(logs.directory), logs.directory]
+    assert synced == [(path.stat().st_ino, 0) for path in needed]
+    assert wal.unsynced == 0
+
+
 def test_a_reader_follows_a_log_that_is_being_written(logs: Logs, order: Any) -> None:
     wal, _ = logs.ready()
     reader = segments.Reader(logs.directory)
