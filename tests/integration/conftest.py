@@ -27,6 +27,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from testcontainers.core.docker_client import DockerClient
 from testcontainers.core.labels import LABEL_SESSION_ID, SESSION_ID
 
+from harness.backends.ports import Ports
 from harness.brokers import kafka as kafka_service
 from harness.system import Endpoint
 
@@ -237,14 +238,14 @@ class Engine:
 class Place:
     """Where the broker's process runs (see :class:`harness.system.Place`)."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, ports: Ports) -> None:
         self.directory = directory
+        self._reserved = ports
         self._ports: dict[str, int] = {}
 
     def port(self, name: str) -> int:
         if name not in self._ports:
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                self._ports[name] = free.getsockname()[1]
+            self._ports[name] = self._reserved.reserve()
         return self._ports[name]
 
     def endpoint(self, service: str, port: str) -> Endpoint:
@@ -278,31 +279,32 @@ class Kafka:
 @contextmanager
 def running_kafka(directory: Path, amend: Callable[[Place], str] = lambda _place: "") -> Iterator[Kafka]:
     """A broker of its own, with further lines in its properties, of which a key's last line counts."""
-    place = Place(directory)
-    recipe = kafka_service().process
-    assert recipe is not None
-    command = recipe.command(place)
-    with (directory / "server.properties").open("a") as properties:
-        properties.write(amend(place))
-    log = place.directory / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command.argv, env={**os.environ, **command.env}, stdout=output, stderr=subprocess.STDOUT
-        )
-    try:
-        deadline = time.monotonic() + 90
-        while True:
-            assert process.poll() is None, log.read_text()[-2000:]
-            assert time.monotonic() < deadline, log.read_text()[-2000:]
-            try:
-                socket.create_connection(("127.0.0.1", place.port("kafka")), 1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield Kafka(place, process)
-    finally:
-        process.kill()
-        process.wait()
+    with Ports() as ports:
+        place = Place(directory, ports)
+        recipe = kafka_service().process
+        assert recipe is not None
+        command = recipe.command(place)
+        with (directory / "server.properties").open("a") as properties:
+            properties.write(amend(place))
+        log = place.directory / "log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command.argv, env={**os.environ, **command.env}, stdout=output, stderr=subprocess.STDOUT
+            )
+        try:
+            deadline = time.monotonic() + 90
+            while True:
+                assert process.poll() is None, log.read_text()[-2000:]
+                assert time.monotonic() < deadline, log.read_text()[-2000:]
+                try:
+                    socket.create_connection(("127.0.0.1", place.port("kafka")), 1).close()
+                    break
+                except OSError:
+                    time.sleep(0.1)
+            yield Kafka(place, process)
+        finally:
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture(scope="session")
