@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--require-docker",
         action="store_true",
-        help="fail, rather than skip, what needs a container engine or an image where it can't be had",
+        help="fail, rather than skip, where a container engine, an image or a tool for clusters can't be had",
     )
 
 

@@ -18,14 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import docker
 import docker.errors
 import httpx
 import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
+from testcontainers.core.docker_client import DockerClient
+from testcontainers.core.labels import LABEL_SESSION_ID, SESSION_ID
 
+from harness.backends.ports import Ports
 from harness.brokers import kafka as kafka_service
 from harness.system import Endpoint
 
@@ -56,12 +58,7 @@ def leftovers(session: str, temporary: Path) -> list[str]:
     # Sessions of pytest in sessions of pytest keep their last three directories, as pytest does.
     found += [f"file {path}" for path in temporary.iterdir() if not path.name.startswith("pytest-of-")]
     found += [f"mount {line.split()[1]}" for line in mounts() if line.split()[0] == session]
-    if containers := sys.modules.get("testcontainers.core.labels"):
-        found += [
-            f"container {one}"
-            for one in containers_labelled(containers.LABEL_SESSION_ID, containers.SESSION_ID)
-        ]
-    return found
+    return found + in_the_container_engine()
 
 
 def mounts() -> list[str]:
@@ -71,30 +68,37 @@ def mounts() -> list[str]:
         return []
 
 
-def containers_labelled(label: str, value: str) -> list[str]:
+def in_the_container_engine() -> list[str]:
+    """What testcontainers has labelled as made by this process, in the engine that it uses."""
     try:
-        client = docker.from_env()
-    except docker.errors.DockerException:
+        client = DockerClient().client
+    except (docker.errors.DockerException, OSError):
         return []
+    ours = {"label": f"{LABEL_SESSION_ID}={SESSION_ID}"}
     try:
-        there = client.containers.list(all=True, filters={"label": f"{label}={value}"})
-        return [f"{one.name} of {one.image.tags}" for one in there]
+        containers = client.containers.list(all=True, filters=ours, ignore_removed=True)
+        return [
+            *(f"container {one.name} of {one.attrs['Config']['Image']}" for one in containers),
+            *(f"image {one.id} {one.tags}" for one in client.images.list(filters=ours)),
+            *(f"volume {one.name}" for one in client.volumes.list(filters=ours)),
+        ]
     finally:
         client.close()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nothing_left_behind() -> Iterator[None]:
-    """Fail the last test of a worker if processes, ports, containers, mounts or temporary files outlive it.
+def nothing_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fail the last test of a worker if anything outlives it: processes, ports, containers, temporary files.
 
     Every process that a test starts inherits a variable by which it is found,
     whoever its parent is by then, and a directory for temporary files.
     """
     session = uuid.uuid4().hex
-    tempfile.gettempdir()  # asked for once: this process goes on with the place that it has
+    tmp_path_factory.getbasetemp()  # settled before the patch: pytest keeps its directories after the session
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="verdict-") as temporary:
         patch.setenv(MADE_BY, session)
         patch.setenv("TMPDIR", temporary)
+        patch.setattr(tempfile, "tempdir", temporary)  # this process has asked for it already
         yield
         gc.collect()
         deadline = time.monotonic() + PATIENCE
@@ -234,14 +238,14 @@ class Engine:
 class Place:
     """Where the broker's process runs (see :class:`harness.system.Place`)."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, ports: Ports) -> None:
         self.directory = directory
+        self._reserved = ports
         self._ports: dict[str, int] = {}
 
     def port(self, name: str) -> int:
         if name not in self._ports:
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                self._ports[name] = free.getsockname()[1]
+            self._ports[name] = self._reserved.reserve()
         return self._ports[name]
 
     def endpoint(self, service: str, port: str) -> Endpoint:
@@ -275,31 +279,32 @@ class Kafka:
 @contextmanager
 def running_kafka(directory: Path, amend: Callable[[Place], str] = lambda _place: "") -> Iterator[Kafka]:
     """A broker of its own, with further lines in its properties, of which a key's last line counts."""
-    place = Place(directory)
-    recipe = kafka_service().process
-    assert recipe is not None
-    command = recipe.command(place)
-    with (directory / "server.properties").open("a") as properties:
-        properties.write(amend(place))
-    log = place.directory / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command.argv, env={**os.environ, **command.env}, stdout=output, stderr=subprocess.STDOUT
-        )
-    try:
-        deadline = time.monotonic() + 90
-        while True:
-            assert process.poll() is None, log.read_text()[-2000:]
-            assert time.monotonic() < deadline, log.read_text()[-2000:]
-            try:
-                socket.create_connection(("127.0.0.1", place.port("kafka")), 1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield Kafka(place, process)
-    finally:
-        process.kill()
-        process.wait()
+    with Ports() as ports:
+        place = Place(directory, ports)
+        recipe = kafka_service().process
+        assert recipe is not None
+        command = recipe.command(place)
+        with (directory / "server.properties").open("a") as properties:
+            properties.write(amend(place))
+        log = place.directory / "log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command.argv, env={**os.environ, **command.env}, stdout=output, stderr=subprocess.STDOUT
+            )
+        try:
+            deadline = time.monotonic() + 90
+            while True:
+                assert process.poll() is None, log.read_text()[-2000:]
+                assert time.monotonic() < deadline, log.read_text()[-2000:]
+                try:
+                    socket.create_connection(("127.0.0.1", place.port("kafka")), 1).close()
+                    break
+                except OSError:
+                    time.sleep(0.1)
+            yield Kafka(place, process)
+        finally:
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture(scope="session")

@@ -196,8 +196,21 @@ def assert_everything_arrived(engine: Any, broker: Broker, times: int = 1) -> No
     assert sorted({event["sequence"] for event in found["matches"]}) == list(range(1, times * 5 + 1))
 
 
+def failure_lines(engine: Any) -> list[dict[str, Any]]:
+    return [line for line in engine.log() if line["message"].startswith("publishing failed")]
+
+
 def failures(engine: Any) -> list[str]:
-    return [line["error"] for line in engine.log() if line["message"].startswith("publishing failed")]
+    return [line["error"] for line in failure_lines(engine)]
+
+
+def assert_each_said_once(engine: Any) -> None:
+    """No reason comes again soon: only after 30 s, which a slow machine may take, is one worth repeating."""
+    last: dict[str, dt.datetime] = {}
+    for line in failure_lines(engine):
+        reason, at = line["error"], dt.datetime.fromisoformat(line["time"])
+        assert reason not in last or (at - last[reason]).total_seconds() > 20, failures(engine)
+        last[reason] = at
 
 
 @pytest.mark.parametrize(
@@ -270,20 +283,19 @@ def test_a_password_that_is_changed_on_the_broker(engine: Callable[..., Any], br
 
 
 def assert_refused(engine: Any, words: str) -> None:
-    """It works as ever, counts what fails, and says why, once."""
+    """It works as ever, counts what fails, and says why, once; for another reason, too, if it is slow."""
     trade(engine)
     engine.until(lambda: engine.metrics()["me_event_publish_errors_total"] >= 3)
     found = engine.settled(10)
     assert (found["me_matches_total"], found["me_event_queue_depth"]) == (5, 15)
-    (reason,) = failures(engine)
-    assert words in reason
+    assert any(words in reason for reason in failures(engine)), failures(engine)
+    assert_each_said_once(engine)
 
 
 def assert_mended(engine: Any, broker: Broker) -> None:
     trade(engine)
     assert_everything_arrived(engine, broker, 2)
-    reasons = failures(engine)  # while it is mended, there may be another one
-    assert len(set(reasons)) == len(reasons)
+    assert_each_said_once(engine)
     assert [line["message"] for line in engine.log()].count("connected to the broker") == 1
     assert engine.metrics()["me_event_publish_errors_total"] >= 3
 

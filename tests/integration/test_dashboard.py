@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import pytest
@@ -168,10 +168,12 @@ def test_every_recording_rule_is_its_expression_over_live_series(seen: Seen) -> 
 
 
 @pytest.mark.parametrize("overlay", ["single", "multi", "eks", "oke"])
-def test_every_overlay_brings_the_config_map_that_grafanas_sidecar_looks_for(overlay: str) -> None:
+def test_every_overlay_brings_the_config_map_that_grafanas_sidecar_looks_for(
+    overlay: str, can_not_be_had: Callable[[str], NoReturn]
+) -> None:
     kubectl = shutil.which("kubectl")
     if kubectl is None:
-        pytest.skip("no kubectl: what it makes of grafana/kustomization.yaml can't be seen")
+        can_not_be_had("kubectl is not on PATH")
     made = subprocess.run(
         [kubectl, "kustomize", FILE.parents[1] / "k8s" / "overlays" / overlay],
         check=True,

@@ -11,7 +11,7 @@ import pytest
 CONFTESTS = [Path(__file__).parents[1] / "conftest.py", Path(__file__).parent / "conftest.py"]
 IMAGE = "python:3.11-slim-bookworm"
 LEAVING = """
-    import socket, subprocess, sys, threading
+    import socket, subprocess, sys, tempfile, threading
 
     KEPT = []
 
@@ -28,17 +28,35 @@ LEAVING = """
         threading.Thread(target=threading.Event().wait, args=(5,), name="forgotten").start()
 
     def test_a_file():
-        python("import tempfile; tempfile.mkdtemp()")
+        python("import tempfile; tempfile.mkdtemp(prefix='childs-')")
+
+    def test_an_own_file():
+        tempfile.mkdtemp(prefix="own-")
 
     def test_nothing():
         socket.create_server(("127.0.0.1", 0)).close()
         python("import tempfile; tempfile.TemporaryFile()")
+        tempfile.TemporaryDirectory().cleanup()
 """
-A_CONTAINER = f"""
+IN_THE_ENGINE = f"""
+    import docker.errors, pytest
     from testcontainers.core.container import DockerContainer
+    from testcontainers.core.image import DockerImage
+    from testcontainers.core.labels import create_labels
 
     def test_a_container(container_engine):
-        DockerContainer(container_engine.image("{IMAGE}")).with_command("sleep 60").start()
+        DockerContainer("{IMAGE}").with_command("sleep 60").start()
+
+    def test_a_container_that_does_not_start(container_engine):
+        with pytest.raises(docker.errors.APIError):
+            DockerContainer("{IMAGE}").with_command("/nowhere").start()
+
+    def test_an_image(container_engine, tmp_path):
+        (tmp_path / "Dockerfile").write_text("FROM {IMAGE}")
+        DockerImage(tmp_path, labels=create_labels("", None)).build()
+
+    def test_a_volume(container_engine):
+        container_engine.client.client.volumes.create(labels=create_labels("", None))
 """
 
 A_MOUNT = """
@@ -64,25 +82,32 @@ def session(pytester: pytest.Pytester, tests: str, *words: str) -> pytest.RunRes
 
 def left(result: pytest.RunResult) -> list[str]:
     lines = "\n".join(result.outlines)
-    return re.findall(r"^E +((?:process|port|thread|file|mount|container) .+)$", lines, re.MULTILINE)
+    return re.findall(
+        r"^E +((?:process|port|thread|file|mount|container|image|volume) .+)$", lines, re.MULTILINE
+    )
 
 
 def test_what_is_left_behind_is_named(pytester: pytest.Pytester) -> None:
     result = session(pytester, LEAVING)
-    result.assert_outcomes(passed=5, errors=1)
-    process, port, thread, file = left(result)
+    result.assert_outcomes(passed=6, errors=1)
+    process, port, thread, *files = left(result)
     assert process.endswith("sleep 15")
     assert re.fullmatch(r"port \d+ of this process", port)
     assert thread == "thread forgotten"
-    assert file.startswith("file /")
+    assert sorted(Path(file).name.partition("-")[0] for file in files) == ["childs", "own"]
+    assert all(file.startswith("file /") for file in files)
 
 
-def test_a_container_is_too(pytester: pytest.Pytester, container_engine: Any) -> None:
+def test_so_is_what_is_left_in_the_container_engine(pytester: pytest.Pytester, container_engine: Any) -> None:
     container_engine.image(IMAGE)
-    result = session(pytester, A_CONTAINER)
-    (container,) = left(result)
-    container_engine.client.client.containers.get(container.split()[1]).remove(force=True)
-    result.assert_outcomes(passed=1, errors=1)
+    result = session(pytester, IN_THE_ENGINE)
+    found = [line.split()[:2] for line in left(result)]
+    engine = container_engine.client.client
+    for kind, name in found:
+        thing = getattr(engine, f"{kind}s").get(name)
+        thing.remove(force=True)
+    result.assert_outcomes(passed=4, errors=1)
+    assert [kind for kind, _ in found] == ["container", "container", "image", "volume"]
 
 
 def test_in_a_worker_too_and_no_false_alarm_in_the_other(pytester: pytest.Pytester) -> None:
@@ -90,6 +115,7 @@ def test_in_a_worker_too_and_no_false_alarm_in_the_other(pytester: pytest.Pytest
     result.assert_outcomes(passed=2, errors=1)
 
 
+# No failure with --require-docker: an engine can be had without root, as many users do.
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount something")
 def test_a_mount_is_too(pytester: pytest.Pytester) -> None:
     result = session(pytester, A_MOUNT)
