@@ -21,12 +21,11 @@ import ipaddress
 import math
 import time
 from collections.abc import Collection, Mapping
-from typing import Literal
 
 import httpx
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from .answers import Track, holes, named, not_numbers, one, read, resets, whole
+from .answers import Question, Track, holes, named, not_numbers, one, read, resets, whole
 from .evidence import Evidence, Json
 from .sample import Empty, NotANumber, NoValue, Partial, Sample, Several, Stale, Value, number
 from .window import Window, clock
@@ -214,26 +213,25 @@ class Prometheus:
         )
 
     def _vector(self, query: str, at: float) -> tuple[Track, ...] | NoValue:
-        return self._ask(query, "vector", at, time=f"{at:.3f}")
+        return self._ask(Question(query, "vector", at, at), time=f"{at:.3f}")
 
     def _matrix(self, query: str, start: float, end: float) -> tuple[Track, ...] | NoValue:
         times = {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{self._step:.3f}"}
-        return self._ask(query, "matrix", end, **times)
+        return self._ask(Question(query, "matrix", start, end, self._step), **times)
 
     def _raw(self, selector: str, window: Window) -> tuple[str, tuple[Track, ...] | NoValue]:
         # A range selector leaves out its left end: one millisecond more lets the first moment in.
         query = f"{selector}[{round(window.seconds * 1000) + 1}ms]"
-        return query, self._ask(query, "matrix", window.end, time=f"{window.end:.3f}")
+        question = Question(query, "matrix", window.start, window.end)
+        return query, self._ask(question, time=f"{window.end:.3f}")
 
-    def _ask(
-        self, query: str, kind: Literal["vector", "matrix"], latest: float, **times: str
-    ) -> tuple[Track, ...] | NoValue:
+    def _ask(self, question: Question, **times: str) -> tuple[Track, ...] | NoValue:
         url = f"{self._url}/api/v1/{'query_range' if 'step' in times else 'query'}"
-        params = {"query": query, **times, "lookback_delta": f"{self._lookback:.3f}"}
+        params = {"query": question.query, **times, "lookback_delta": f"{self._lookback:.3f}"}
         # The query comes first, so that the file is named after it.
-        key = " ".join((query, *(f"{name}={params[name]}" for name in (*times, "lookback_delta"))))
+        key = " ".join((question.query, *(f"{name}={params[name]}" for name in (*times, "lookback_delta"))))
         answer = self._evidence.fact(key, lambda: _fetch(url, params, self._timeout))
-        return read(query, answer, kind, latest=latest, skew=max(2.0, self._step))
+        return read(question, answer, skew=max(2.0, self._step))
 
 
 def _fetch(url: str, params: Mapping[str, str], timeout: float) -> Json:
