@@ -77,7 +77,7 @@ class Prometheus:
         track = one(query, tracks)
         if isinstance(track, Track):
             return number(query, track.points[0].value, at)
-        return self._gone(track, at) if isinstance(track, Empty) else track
+        return self.gone(track, at) if isinstance(track, Empty) else track
 
     def over(self, query: str, window: Window) -> Sample:
         """Return the one series that ``query`` yields over a window, whole or not at all.
@@ -90,7 +90,7 @@ class Prometheus:
         track = one(query, tracks)
         if isinstance(track, Track):
             return whole(query, track, window, self._step)
-        return self._gone(track, window.start) if isinstance(track, Empty) else track
+        return self.gone(track, window.start) if isinstance(track, Empty) else track
 
     def each(self, query: str, window: Window, label: str, keys: Collection[str]) -> dict[str, Sample]:
         """Return one series for each expected value of a label.
@@ -155,7 +155,7 @@ class Prometheus:
             window: the time that a verdict is about.
             targets: how many there have to be.
         """
-        query, tracks = self._raw(f"up{{{matchers}}}", window)
+        query, tracks = self.raw(f"up{{{matchers}}}", window)
         if isinstance(tracks, NoValue):
             return f"whether targets were up is not known: {tracks.reason}"
         found = []
@@ -173,11 +173,11 @@ class Prometheus:
         return " | ".join(found) or None
 
     def _growth(self, counter: str, window: Window, series: int | None, *, per: float | None) -> Sample:
-        query, tracks = self._raw(counter, window)
+        query, tracks = self.raw(counter, window)
         if isinstance(tracks, NoValue):
             return tracks
         if not tracks:
-            return self._gone(Empty(query, "no raw sample in the window"), window.start, counter)
+            return self.gone(Empty(query, "no raw sample in the window"), window.start, counter)
         if series is not None and len(tracks) > series:
             return Several(query, f"{len(tracks)} series where {series} were meant: {named(tracks)}")
         if series is not None and len(tracks) < series:
@@ -202,7 +202,7 @@ class Prometheus:
         grown, seconds = points[-1].value - points[0].value, points[-1].time - points[0].time
         return number(query, grown if per is None else grown / seconds * per, window.end, len(points))
 
-    def _gone(self, empty: Empty, at: float, query: str = "") -> Empty | Stale:
+    def gone(self, empty: Empty, at: float, query: str = "") -> Empty | Stale:
         """Tell what went away from what never was."""
         before = self._matrix(query or empty.query, round(at - _HISTORY, 3), at)
         times = [] if isinstance(before, NoValue) else [track.points[-1].time for track in before]
@@ -219,7 +219,8 @@ class Prometheus:
         times = {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{self._step:.3f}"}
         return self._ask(Question(query, "matrix", start, end, self._step), **times)
 
-    def _raw(self, selector: str, window: Window) -> tuple[str, tuple[Track, ...] | NoValue]:
+    def raw(self, selector: str, window: Window) -> tuple[str, tuple[Track, ...] | NoValue]:
+        """Return all raw samples of a window, both ends included, and the query that asked for them."""
         # A range selector leaves out its left end: one millisecond more lets the first moment in.
         query = f"{selector}[{round(window.seconds * 1000) + 1}ms]"
         question = Question(query, "matrix", window.start, window.end)

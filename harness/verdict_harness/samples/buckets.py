@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .counters import Bound, Counter
+from .sample import Failed, NoValue, Partial
 from .scrapes import Scrape
 
 _RAGGED = 0.001  # share by which buckets may be out of step, where observing and exposing overlap
@@ -26,11 +27,13 @@ class Census:
         sure: how many observations were surely made and at most each edge.
         maybe: how many more may have been made, and were at most each edge if they were; infinite where
             nothing bounds them.
+        unseen: observations that were due and never made: each may be anything.
     """
 
     edges: tuple[float, ...]
     sure: tuple[float, ...]
     maybe: tuple[float, ...]
+    unseen: float = 0.0
 
     @property
     def n(self) -> float:
@@ -47,6 +50,7 @@ class Census:
             self.edges,
             tuple(a + b for a, b in zip(self.sure, other.sure, strict=True)),
             tuple(a + b for a, b in zip(self.maybe, other.maybe, strict=True)),
+            self.unseen + other.unseen,
         )
 
     def least(self) -> Iterable[tuple[float, float, float]]:
@@ -56,12 +60,12 @@ class Census:
         """
         for edge, sure, maybe in zip(self.edges, self.sure, self.maybe, strict=True):
             above = self.maybe[-1] - maybe if math.isfinite(self.maybe[-1]) else math.inf
-            yield edge, sure, self.sure[-1] + above
+            yield edge, sure, self.sure[-1] + above + self.unseen
 
     def most(self) -> Iterable[tuple[float, float, float]]:
         """Yield for each edge the most that can be at most it; see :meth:`least`."""
         for edge, sure, maybe in zip(self.edges, self.sure, self.maybe, strict=True):
-            yield edge, sure + maybe, self.sure[-1] + maybe
+            yield edge, sure + maybe + self.unseen, self.sure[-1] + maybe + self.unseen
 
     def likely(self) -> Census:
         """Return the census of all that may have been made, taken as made where their number is known."""
@@ -107,17 +111,21 @@ class Histogram:
 
     counters: Mapping[float, Counter]
 
-    def trouble(self, begin: Scrape, end: Scrape) -> str:
-        """Say why it has no counts from ``begin`` to ``end``; empty if it has."""
+    def trouble(self, begin: Scrape, end: Scrape) -> NoValue | None:
+        """Return why it has no counts from ``begin`` to ``end``; ``None`` if it has."""
+        name = str(next(iter(self.counters.values())).track)
         if math.inf not in self.counters:
-            return 'it has no bucket le="+Inf", so how much was observed is not known'
+            return Partial(name, 'there is no bucket le="+Inf", so how much was observed is not known')
         for edge, counter in self.counters.items():
             if found := counter.trouble(begin, end):
-                return f'le="{edge:g}": {found}'
+                return found
+            if edge < 0 and counter.at(end).hi > 0:
+                return Failed(name, f"there are observations below 0, at most {edge:g}")
         births = {counter.track.points[0].time for counter in self.counters.values()}
         if len(births) > 1:
-            return "its buckets did not come together: some are missing from scrapes that others are in"
-        return _crossed([counter.growth(begin, end).lo for counter in self.counters.values()])
+            return Partial(name, "its buckets did not come together: some are missing where others are")
+        crossed = _crossed([counter.growth(begin, end).lo for counter in self.counters.values()])
+        return Failed(name, crossed) if crossed else None
 
     def census(self, begin: Scrape, end: Scrape) -> Census:
         """Return what it counted; only where :meth:`trouble` finds none."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 from .answers import Track, not_numbers, resets
+from .sample import Failed, NotANumber, NoValue, Partial, Stale
 from .scrapes import Scrape, Scrapes
 from .window import clock
 
@@ -62,20 +63,23 @@ class Counter:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_times", tuple(point.time for point in self.track.points))
 
-    def trouble(self, begin: Scrape, end: Scrape) -> str:
-        """Say why its growth from ``begin`` to ``end`` is no number at all; empty if it is one."""
-        points = [point for point in self.track.points if begin.time <= point.time <= end.time]
-        if bad := not_numbers(self.track.points, f"of {len(self.track.points)} raw samples"):
-            return bad
-        if negative := [point for point in self.track.points if point.value < 0]:
-            return f"{negative[0].value:g} at {clock(negative[0].time)}, where a count is never negative"
-        if found := resets(points):
-            return "; ".join(found)
+    def trouble(self, begin: Scrape, end: Scrape) -> NoValue | None:
+        """Return why its growth from ``begin`` to ``end`` is no number at all; ``None`` if it is one."""
+        name, points = str(self.track), self.track.points
+        if bad := not_numbers(points, f"of {len(points)} raw samples"):
+            return NotANumber(name, bad)
+        for point in points:
+            if point.value < 0:
+                return Failed(name, f"{point.value:g} at {clock(point.time)}, where a count is never negative")
+        if found := resets([point for point in points if begin.time <= point.time <= end.time]):
+            return Partial(name, "; ".join(found))
         if (restart := self.scrapes.restarted(begin.time, end.time)) is not None:
-            return f"its process was started anew before {clock(restart)}: what it had counted since is lost"
+            return Partial(
+                name, f"its process was started anew before {clock(restart)}: what it had counted since is lost"
+            )
         if (gone := self._gone(begin.time, end.time)) is not None:
-            return f"it went away: a scrape at {clock(gone)} succeeded and did not bring it"
-        return ""
+            return Stale(name, f"it went away: a scrape at {clock(gone)} succeeded and did not bring it")
+        return None
 
     def at(self, scrape: Scrape) -> Bound:
         """Return what it stood at when ``scrape`` was made."""

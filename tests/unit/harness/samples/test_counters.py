@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from verdict_harness.samples.answers import Track
 from verdict_harness.samples.counters import Bound, Counter
-from verdict_harness.samples.sample import Point
+from verdict_harness.samples.sample import Failed, NotANumber, Partial, Point, Stale
 from verdict_harness.samples.scrapes import Scrape, Scrapes, scrapes
 from verdict_harness.samples.window import Window
 
@@ -31,7 +31,7 @@ def counter(values, up=None, started=None):
 def growth(one, window=None):
     window = window or Window(START + 5, START + 5 * (len(one.scrapes.attempts) - 1))
     edges = one.scrapes.edges(window)
-    assert one.trouble(*edges) == ""
+    assert one.trouble(*edges) is None
     return one.growth(*edges)
 
 
@@ -85,18 +85,20 @@ def test_without_up_an_absent_series_proves_nothing():
 
 
 @pytest.mark.parametrize(
-    ("one", "said"),
+    ("one", "kind", "said"),
     [
-        (counter([0, 10, 5, 7]), "the counter was reset: 10 at"),
-        (counter([0, 10, 20, 30], started=[7, 7, 9000, 9000]), "its process was started anew before"),
-        (counter([0, 10, None, 30]), "a scrape at 22:13:30Z succeeded and did not bring it"),
-        (counter([0, 10, None, None]), "a scrape at 22:13:30Z succeeded and did not bring it"),
-        (counter([-3, -2, -1, 0]), "-3 at 22:13:20Z, where a count is never negative"),
-        (counter([0, math.nan, 3, 3]), "1 of 4 raw samples are no numbers (nan)"),
+        (counter([0, 10, 5, 7]), Partial, "the counter was reset: 10 at"),
+        (counter([0, 10, 20, 30], started=[7, 7, 9000, 9000]), Partial, "its process was started anew before"),
+        (counter([0, 10, None, 30]), Stale, "a scrape at 22:13:30Z succeeded and did not bring it"),
+        (counter([0, 10, None, None]), Stale, "a scrape at 22:13:30Z succeeded and did not bring it"),
+        (counter([-3, -2, -1, 0]), Failed, "-3 at 22:13:20Z, where a count is never negative"),
+        (counter([0, math.nan, 3, 3]), NotANumber, "1 of 4 raw samples are no numbers (nan)"),
     ],
 )
-def test_what_has_no_growth_says_why(one, said):
-    assert said in one.trouble(*one.scrapes.edges(Window(START + 1, START + 14)))
+def test_what_has_no_growth_says_why(one, kind, said):
+    trouble = one.trouble(*one.scrapes.edges(Window(START + 1, START + 14)))
+    assert type(trouble) is kind
+    assert said in trouble.reason
 
 
 def test_a_restart_before_the_window_is_none_of_its_affair():
