@@ -56,6 +56,7 @@ class Prometheus:
         lookback: float = 15.0,
         timeout: float = 10.0,
     ) -> None:
+        self._login = login_of(url)
         self._url = url.rstrip("/")
         self._evidence = evidence
         self._step = step
@@ -202,6 +203,38 @@ class Prometheus:
         grown, seconds = points[-1].value - points[0].value, points[-1].time - points[0].time
         return number(query, grown if per is None else grown / seconds * per, window.end, len(points))
 
+    def course(
+        self, query: str, start: float, end: float, step: float
+    ) -> tuple[Track, ...] | NoValue:
+        """Return all series that ``query`` yields every ``step`` seconds, as Prometheus itself would look back."""
+        times = {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}"}
+        question = Question(query, "matrix", round(start, 3), round(end, 3), step)
+        key = " ".join((query, *(f"{name}={value}" for name, value in times.items())))
+        return read(question, self._answer("query_range", key, {"query": query, **times}), skew=max(2.0, step))
+
+    def rules(self, at: float) -> list[dict[str, Any]] | NoValue:
+        """Return the groups of recording rules that Prometheus evaluates, as its API tells them.
+
+        Args:
+            at: unix seconds, from a fact: what they are recorded under.
+        """
+        key = f"recording rules at {at:.3f}"
+        answer: Any = self._answer("rules", key, {"type": "record"})
+        try:
+            groups = answer["body"]["data"]["groups"]
+            return [{**group, "rules": list(group["rules"])} for group in groups]
+        except (KeyError, TypeError):
+            return Failed(key, str(answer.get("error") or answer.get("body") or answer.get("text"))[:_SHOWN])
+
+    def formatted(self, query: str) -> str:
+        """Return a query as Prometheus writes it, so that two can be compared; as it is where it can't."""
+        answer: Any = self._answer("format_query", f"format {query}", {"query": query})
+        try:
+            query = answer["body"]["data"]
+        except (KeyError, TypeError):
+            pass
+        return " ".join(query.split())
+
     def gone(self, empty: Empty, at: float, query: str = "") -> Empty | Stale:
         """Tell what went away from what never was."""
         before = self._matrix(query or empty.query, round(at - _HISTORY, 3), at)
@@ -227,15 +260,18 @@ class Prometheus:
         return query, self._ask(question, time=f"{window.end:.3f}")
 
     def _ask(self, question: Question, **times: str) -> tuple[Track, ...] | NoValue:
-        url = f"{self._url}/api/v1/{'query_range' if 'step' in times else 'query'}"
         params = {"query": question.query, **times, "lookback_delta": f"{self._lookback:.3f}"}
         # The query comes first, so that the file is named after it.
         key = " ".join((question.query, *(f"{name}={params[name]}" for name in (*times, "lookback_delta"))))
-        answer = self._evidence.fact(key, lambda: _fetch(url, params, self._timeout))
+        answer = self._answer("query_range" if "step" in times else "query", key, params)
         return read(question, answer, skew=max(2.0, self._step))
 
+    def _answer(self, path: str, key: str, params: Mapping[str, str]) -> Json:
+        url = f"{self._url}/api/v1/{path}"
+        return self._evidence.fact(key, lambda: _fetch(url, params, self._timeout, self._login))
 
-def _fetch(url: str, params: Mapping[str, str], timeout: float) -> Json:
+
+def _fetch(url: str, params: Mapping[str, str], timeout: float, login: Login | None) -> Json:
     """Ask once, or a few times where the connection failed; record whatever came of it."""
     params = {**params, "timeout": f"{timeout:.3f}"}
     record: dict[str, Json] = {"url": _without_password(url), "params": params, "asked": time.time()}
@@ -246,7 +282,7 @@ def _fetch(url: str, params: Mapping[str, str], timeout: float) -> Json:
         reraise=True,
     )
     try:
-        response = attempts(_get, url, params, timeout)
+        response = attempts(_get, url, params, timeout, login)
     except httpx.TimeoutException as error:
         return {**record, "error": f"{type(error).__name__}: no answer within {timeout:g} s"}
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -259,14 +295,14 @@ def _fetch(url: str, params: Mapping[str, str], timeout: float) -> Json:
     return {**record, "body": body}
 
 
-def _get(url: str, params: Mapping[str, str], timeout: float) -> httpx.Response:
+def _get(url: str, params: Mapping[str, str], timeout: float, login: Login | None) -> httpx.Response:
     address = httpx.URL(url)
     # A proxy of the environment is for the world, not for a port of this machine. Without TLS no
     # certificates are loaded, which takes longer than the whole question.
     with httpx.Client(
         timeout=timeout, verify=address.scheme == "https", trust_env=not _is_loopback(address.host)
     ) as client:
-        return client.get(address, params=params)
+        return client.get(address.copy_with(userinfo=b""), params=params, auth=login)
 
 
 def _transient(error: BaseException) -> bool:
