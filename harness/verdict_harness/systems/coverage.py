@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from ..errors import WaitTimeout
-from ..processes.wait import Pending, until
+from ..processes import Pending, until
 from .address import is_near, login_of
 from .prometheus import ask
 

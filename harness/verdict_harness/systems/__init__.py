@@ -1,0 +1,101 @@
+"""What a system is, what a backend must do, the backends without a cluster, faults, brokers, Prometheus.
+
+A ``Backend`` turns a ``System`` into a ``Deployment``; a ``Generator`` says where k6 runs beside it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .. import _later
+from .address import Address, Login, hidden, is_near, login_of
+from .generator import RAW, SUMMARY, Brief, Generator, Remains, Running
+from .options import Options
+from .system import (
+    Backend,
+    Capability,
+    Chart,
+    Command,
+    Deployment,
+    Endpoint,
+    Image,
+    Kubernetes,
+    Place,
+    Process,
+    Service,
+    System,
+)
+
+if TYPE_CHECKING:
+    from . import chaos
+    from .brokers import kafka, live_brokers
+    from .chaos import Fault
+    from .clock import difference
+    from .coverage import wait_until_covered
+    from .external import ExternalBackend
+    from .local import LocalBackend
+    from .prometheus import forget, wait_until_measuring
+    from .ready import answers
+else:
+    __getattr__ = _later.face(
+        __name__,
+        {
+            "brokers": (
+                "kafka",
+                "live_brokers",
+            ),
+            "chaos": (
+                "Fault",
+                "chaos",
+            ),
+            "clock": ("difference",),
+            "coverage": ("wait_until_covered",),
+            "external": ("ExternalBackend",),
+            "local": ("LocalBackend",),
+            "prometheus": (
+                "forget",
+    "hidden",
+    "is_near",
+                "wait_until_measuring",
+            ),
+            "ready": ("answers",),
+        },
+    )
+
+__all__ = [
+    "RAW",
+    "SUMMARY",
+    "Address",
+    "Backend",
+    "Brief",
+    "Capability",
+    "Chart",
+    "Command",
+    "Deployment",
+    "Endpoint",
+    "ExternalBackend",
+    "Fault",
+    "Generator",
+    "Image",
+    "Kubernetes",
+    "LocalBackend",
+    "Login",
+    "Options",
+    "Place",
+    "Process",
+    "Remains",
+    "Running",
+    "Service",
+    "System",
+    "answers",
+    "chaos",
+    "difference",
+    "forget",
+    "hidden",
+    "is_near",
+    "kafka",
+    "live_brokers",
+    "login_of",
+    "wait_until_covered",
+    "wait_until_measuring",
+]
