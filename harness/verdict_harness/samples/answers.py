@@ -13,8 +13,10 @@ from __future__ import annotations
 import email.utils
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from .sample import Empty, Failed, NotANumber, NoValue, Partial, Point, Series, Several
@@ -22,6 +24,13 @@ from .window import Window, clock
 
 _SHOWN = 200  # characters of an answer that made no sense
 _NAMED = 4  # series named where one was meant
+_MOMENT = 0.0015  # seconds: Prometheus keeps milliseconds
+_PARTIAL = ("isPartial", "partial", "partialResponse")  # what relatives of Prometheus call it
+_HARMLESS = "metric might not be a counter"  # a guess from a name
+_PAIR = r'\s*(\w+)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*,?'
+_PAIRS = re.sub(r"\((?!\?)", "(?:", _PAIR)
+_ESCAPED = re.compile(r"\\(.)")
+_SELECTOR = re.compile(rf"([a-zA-Z_:][\w:]*)?\s*(?:\{{((?:{_PAIRS})*)\}})?(?:\[\w+\])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +51,114 @@ class Track:
         return f"{name}{{{', '.join(pairs)}}}"
 
 
-def read(
-    query: str, answer: Any, kind: Literal["vector", "matrix"], *, latest: float, skew: float
-) -> tuple[Track, ...] | NoValue:
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was asked, and what an answer is held to.
+
+    Attributes:
+        query: PromQL.
+        kind: what it yields. A scalar passes for a vector of one without labels.
+        first: unix seconds of the earliest point that may come; of a vector, of its only one.
+        last: and of the latest.
+        step: seconds between points; 0 of raw samples, which have times of their own.
+    """
+
+    query: str
+    kind: Literal["vector", "matrix"]
+    first: float
+    last: float
+    step: float = 0.0
+
+    @property
+    def raw(self) -> bool:
+        """Whether raw samples were asked for."""
+        return self.kind == "matrix" and not self.step
+
+
+def read(question: Question, answer: Any, *, skew: float) -> tuple[Track, ...] | NoValue:
     """Return the series of an answer, or why there are none to be trusted.
 
     Args:
-        query: for the message.
+        question: what was asked.
         answer: as recorded.
-        kind: what was asked for. A scalar passes for a vector of one without labels.
-        latest: the latest unix time that the question was about.
         skew: seconds that Prometheus's clock may be off ours.
 
     Returns:
-        The series, possibly none of them; or :class:`Failed`, or :class:`Partial` where
-        Prometheus itself warns that its answer is not whole.
+        The series, possibly none of them; or :class:`Failed`, also where another question was answered
+        than was asked; or :class:`Partial` where Prometheus itself says that its answer is not whole.
     """
+    query = question.query
     try:
-        if reason := _unusable(answer, latest, skew):
+        if reason := _unusable(answer, question.last, skew):
             return Failed(query, reason)
         body = answer["body"]
-        if warnings := body.get("warnings"):
-            return Partial(query, f"Prometheus warns: {'; '.join(map(str, warnings))}")
-        return _tracks(query, body["data"], kind)
+        if unwhole := _unwhole(body):
+            return Partial(query, unwhole)
+        tracks = _tracks(query, body["data"], question.kind)
+        if not isinstance(tracks, Failed) and (other := _another(question, tracks)):
+            return Failed(query, f"another question was answered: {other}")
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         return Failed(
             query, f"not an answer of Prometheus ({type(error).__name__}: {error}): {str(answer)[:_SHOWN]}"
         )
+    return tracks
+
+
+def _unwhole(body: Any) -> str:
+    """Say what Prometheus, or what answers in its stead, says is missing from its answer."""
+    said = [
+        *body.get("warnings", ()),
+        *(info for info in body.get("infos", ()) if _HARMLESS not in str(info)),
+    ]
+    if said:
+        return f"Prometheus warns: {'; '.join(map(str, said))}"
+    marks = [name for name in _PARTIAL if body.get(name) or body["data"].get(name)]
+    return f"the answer says of itself that it is not whole: {marks[0]}" if marks else ""
+
+
+def _another(question: Question, tracks: Sequence[Track]) -> str:
+    """Say in what an answer is not one to ``question``: by its times, its name, its labels."""
+    wanted = _selector(question.query)
+    for track in tracks:
+        for point in (track.points[0], track.points[-1]):
+            if not question.first - _MOMENT <= point.time <= question.last + _MOMENT:
+                return (
+                    f"{track} at {clock(point.time)}, where {clock(question.first)} to "
+                    f"{clock(question.last)} was asked for"
+                )
+        if question.step and any(_off(point.time - question.first, question.step) for point in track.points):
+            return f"{track} at other moments than every {question.step:g} s"
+        for name, meant, fits in wanted:
+            if not fits(track.labels.get(name, "")):
+                return f"{track}, where {name}{meant} was asked for"
+    return ""
+
+
+def _off(since: float, step: float) -> bool:
+    return round(since * 1000) % round(step * 1000) != 0
+
+
+def _selector(query: str) -> list[tuple[str, str, Callable[[str], bool]]]:
+    """Return what each series has to be labelled as, where ``query`` selects series and does no more.
+
+    >>> [(name, meant) for name, meant, _ in _selector('x_total{shard="a", side!="buy"}[60001ms]')]
+    [('__name__', '="x_total"'), ('shard', '="a"'), ('side', '!="buy"')]
+    >>> _selector('sum(x_total{shard="a"})')
+    []
+    """
+    match = _SELECTOR.fullmatch(query.strip())
+    if match is None:
+        return []
+    name, matchers = match.groups(default="")
+    pairs = [("__name__", "=", name)] if name else []
+    pairs += [(label, how, _ESCAPED.sub(r"\1", text)) for label, how, text in re.findall(_PAIR, matchers)]
+    fits: dict[str, Callable[[str, str], bool]] = {
+        "=": lambda meant, found: meant == found,
+        "!=": lambda meant, found: meant != found,
+        "=~": lambda meant, found: re.fullmatch(meant, found) is not None,
+        "!~": lambda meant, found: re.fullmatch(meant, found) is None,
+    }
+    return [(label, f'{how}"{meant}"', partial(fits[how], meant)) for label, how, meant in pairs]
 
 
 def _unusable(answer: Any, latest: float, skew: float) -> str:

@@ -17,22 +17,19 @@ What Prometheus does that would otherwise pass unnoticed:
 
 from __future__ import annotations
 
-import ipaddress
 import math
-import time
 from collections.abc import Collection, Mapping
-from typing import Literal
-
-import httpx
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+from typing import Any
 
 from ..record import Evidence, Json
-from .answers import Track, holes, named, not_numbers, one, read, resets, whole
-from .sample import Empty, NotANumber, NoValue, Partial, Sample, Several, Stale, Value, number
+from ..systems import Address
+from .answers import Question, Track, holes, named, not_numbers, one, read, resets, whole
+from .fetch import fetch
+from .sample import Empty, Failed, NotANumber, NoValue, Partial, Sample, Several, Stale, Value, number
 from .window import Window, clock
 
 _HISTORY = 300.0  # seconds looked back to tell what went away from what never was
-_ATTEMPTS = 3
+_SHOWN = 200  # characters of an answer that made no sense
 
 
 class Prometheus:
@@ -57,7 +54,7 @@ class Prometheus:
         lookback: float = 15.0,
         timeout: float = 10.0,
     ) -> None:
-        self._url = url.rstrip("/")
+        self._address = url if isinstance(url, Address) else Address.of(url)
         self._evidence = evidence
         self._step = step
         self._scrape = step if scrape is None else scrape
@@ -78,7 +75,7 @@ class Prometheus:
         track = one(query, tracks)
         if isinstance(track, Track):
             return number(query, track.points[0].value, at)
-        return self._gone(track, at) if isinstance(track, Empty) else track
+        return self.gone(track, at) if isinstance(track, Empty) else track
 
     def over(self, query: str, window: Window) -> Sample:
         """Return the one series that ``query`` yields over a window, whole or not at all.
@@ -91,7 +88,7 @@ class Prometheus:
         track = one(query, tracks)
         if isinstance(track, Track):
             return whole(query, track, window, self._step)
-        return self._gone(track, window.start) if isinstance(track, Empty) else track
+        return self.gone(track, window.start) if isinstance(track, Empty) else track
 
     def each(self, query: str, window: Window, label: str, keys: Collection[str]) -> dict[str, Sample]:
         """Return one series for each expected value of a label.
@@ -156,7 +153,7 @@ class Prometheus:
             window: the time that a verdict is about.
             targets: how many there have to be.
         """
-        query, tracks = self._raw(f"up{{{matchers}}}", window)
+        query, tracks = self.raw(f"up{{{matchers}}}", window)
         if isinstance(tracks, NoValue):
             return f"whether targets were up is not known: {tracks.reason}"
         found = []
@@ -174,11 +171,11 @@ class Prometheus:
         return " | ".join(found) or None
 
     def _growth(self, counter: str, window: Window, series: int | None, *, per: float | None) -> Sample:
-        query, tracks = self._raw(counter, window)
+        query, tracks = self.raw(counter, window)
         if isinstance(tracks, NoValue):
             return tracks
         if not tracks:
-            return self._gone(Empty(query, "no raw sample in the window"), window.start, counter)
+            return self.gone(Empty(query, "no raw sample in the window"), window.start, counter)
         if series is not None and len(tracks) > series:
             return Several(query, f"{len(tracks)} series where {series} were meant: {named(tracks)}")
         if series is not None and len(tracks) < series:
@@ -203,7 +200,39 @@ class Prometheus:
         grown, seconds = points[-1].value - points[0].value, points[-1].time - points[0].time
         return number(query, grown if per is None else grown / seconds * per, window.end, len(points))
 
-    def _gone(self, empty: Empty, at: float, query: str = "") -> Empty | Stale:
+    def course(
+        self, query: str, start: float, end: float, step: float
+    ) -> tuple[Track, ...] | NoValue:
+        """Return all series that ``query`` yields every ``step`` seconds, as Prometheus itself would look back."""
+        times = {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}"}
+        question = Question(query, "matrix", round(start, 3), round(end, 3), step)
+        key = " ".join((query, *(f"{name}={value}" for name, value in times.items())))
+        return read(question, self._answer("query_range", key, {"query": query, **times}), skew=max(2.0, step))
+
+    def rules(self, at: float) -> list[dict[str, Any]] | NoValue:
+        """Return the groups of recording rules that Prometheus evaluates, as its API tells them.
+
+        Args:
+            at: unix seconds, from a fact: what they are recorded under.
+        """
+        key = f"recording rules at {at:.3f}"
+        answer: Any = self._answer("rules", key, {"type": "record"})
+        try:
+            groups = answer["body"]["data"]["groups"]
+            return [{**group, "rules": list(group["rules"])} for group in groups]
+        except (KeyError, TypeError):
+            return Failed(key, str(answer.get("error") or answer.get("body") or answer.get("text"))[:_SHOWN])
+
+    def formatted(self, query: str) -> str:
+        """Return a query as Prometheus writes it, so that two can be compared; as it is where it can't."""
+        answer: Any = self._answer("format_query", f"format {query}", {"query": query})
+        try:
+            query = answer["body"]["data"]
+        except (KeyError, TypeError):
+            pass
+        return " ".join(query.split())
+
+    def gone(self, empty: Empty, at: float, query: str = "") -> Empty | Stale:
         """Tell what went away from what never was."""
         before = self._matrix(query or empty.query, round(at - _HISTORY, 3), at)
         times = [] if isinstance(before, NoValue) else [track.points[-1].time for track in before]
@@ -214,79 +243,25 @@ class Prometheus:
         )
 
     def _vector(self, query: str, at: float) -> tuple[Track, ...] | NoValue:
-        return self._ask(query, "vector", at, time=f"{at:.3f}")
+        return self._ask(Question(query, "vector", at, at), time=f"{at:.3f}")
 
     def _matrix(self, query: str, start: float, end: float) -> tuple[Track, ...] | NoValue:
         times = {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{self._step:.3f}"}
-        return self._ask(query, "matrix", end, **times)
+        return self._ask(Question(query, "matrix", start, end, self._step), **times)
 
-    def _raw(self, selector: str, window: Window) -> tuple[str, tuple[Track, ...] | NoValue]:
+    def raw(self, selector: str, window: Window) -> tuple[str, tuple[Track, ...] | NoValue]:
+        """Return all raw samples of a window, both ends included, and the query that asked for them."""
         # A range selector leaves out its left end: one millisecond more lets the first moment in.
         query = f"{selector}[{round(window.seconds * 1000) + 1}ms]"
-        return query, self._ask(query, "matrix", window.end, time=f"{window.end:.3f}")
+        question = Question(query, "matrix", window.start, window.end)
+        return query, self._ask(question, time=f"{window.end:.3f}")
 
-    def _ask(
-        self, query: str, kind: Literal["vector", "matrix"], latest: float, **times: str
-    ) -> tuple[Track, ...] | NoValue:
-        url = f"{self._url}/api/v1/{'query_range' if 'step' in times else 'query'}"
-        params = {"query": query, **times, "lookback_delta": f"{self._lookback:.3f}"}
+    def _ask(self, question: Question, **times: str) -> tuple[Track, ...] | NoValue:
+        params = {"query": question.query, **times, "lookback_delta": f"{self._lookback:.3f}"}
         # The query comes first, so that the file is named after it.
-        key = " ".join((query, *(f"{name}={params[name]}" for name in (*times, "lookback_delta"))))
-        answer = self._evidence.fact(key, lambda: _fetch(url, params, self._timeout))
-        return read(query, answer, kind, latest=latest, skew=max(2.0, self._step))
+        key = " ".join((question.query, *(f"{name}={params[name]}" for name in (*times, "lookback_delta"))))
+        answer = self._answer("query_range" if "step" in times else "query", key, params)
+        return read(question, answer, skew=max(2.0, self._step))
 
-
-def _fetch(url: str, params: Mapping[str, str], timeout: float) -> Json:
-    """Ask once, or a few times where the connection failed; record whatever came of it."""
-    params = {**params, "timeout": f"{timeout:.3f}"}
-    record: dict[str, Json] = {"url": _without_password(url), "params": params, "asked": time.time()}
-    attempts = Retrying(
-        retry=retry_if_exception(_transient),
-        stop=stop_after_attempt(_ATTEMPTS),
-        wait=wait_exponential(multiplier=0.1),
-        reraise=True,
-    )
-    try:
-        response = attempts(_get, url, params, timeout)
-    except httpx.TimeoutException as error:
-        return {**record, "error": f"{type(error).__name__}: no answer within {timeout:g} s"}
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return {**record, "error": f"{type(error).__name__}: {error}"}
-    record |= {"answered": time.time(), "status": response.status_code, "date": response.headers.get("date")}
-    try:
-        body = response.json(parse_constant=_refuse)
-    except ValueError:
-        return {**record, "text": response.text}
-    return {**record, "body": body}
-
-
-def _get(url: str, params: Mapping[str, str], timeout: float) -> httpx.Response:
-    address = httpx.URL(url)
-    # A proxy of the environment is for the world, not for a port of this machine. Without TLS no
-    # certificates are loaded, which takes longer than the whole question.
-    with httpx.Client(
-        timeout=timeout, verify=address.scheme == "https", trust_env=not _is_loopback(address.host)
-    ) as client:
-        return client.get(address, params=params)
-
-
-def _transient(error: BaseException) -> bool:
-    return isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _without_password(url: str) -> str:
-    try:
-        return str(httpx.URL(url).copy_with(userinfo=b""))
-    except httpx.InvalidURL:
-        return "(not a URL)"
-
-
-def _refuse(constant: str) -> Json:
-    raise ValueError(f"{constant} is not JSON")
+    def _answer(self, path: str, key: str, params: Mapping[str, str]) -> Json:
+        return self._evidence.fact(key, lambda: fetch(self._address, path, params, self._timeout))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import _later
+from .address import Address, Login, hidden, is_near, login_of
 from .generator import RAW, SUMMARY, Brief, Generator, Remains, Running
 from .options import Options
 from .system import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .brokers import kafka, live_brokers
     from .chaos import Fault
     from .clock import difference
+    from .coverage import wait_until_covered
     from .external import ExternalBackend
     from .local import LocalBackend
     from .prometheus import forget, wait_until_measuring
@@ -47,10 +49,13 @@ else:
                 "chaos",
             ),
             "clock": ("difference",),
+            "coverage": ("wait_until_covered",),
             "external": ("ExternalBackend",),
             "local": ("LocalBackend",),
             "prometheus": (
                 "forget",
+    "hidden",
+    "is_near",
                 "wait_until_measuring",
             ),
             "ready": ("answers",),
@@ -60,6 +65,7 @@ else:
 __all__ = [
     "RAW",
     "SUMMARY",
+    "Address",
     "Backend",
     "Brief",
     "Capability",
@@ -73,6 +79,7 @@ __all__ = [
     "Image",
     "Kubernetes",
     "LocalBackend",
+    "Login",
     "Options",
     "Place",
     "Process",
@@ -84,7 +91,11 @@ __all__ = [
     "chaos",
     "difference",
     "forget",
+    "hidden",
+    "is_near",
     "kafka",
     "live_brokers",
+    "login_of",
+    "wait_until_covered",
     "wait_until_measuring",
 ]

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import copy
 import email.utils
 import http.server
 import json
+import re
 import threading
 import time
 import urllib.parse
@@ -41,14 +43,27 @@ class Fake(http.server.ThreadingHTTPServer):
         self.date = None
 
     def says(self, *answers, status=200):
-        self.answers += [(status, json.dumps(a) if isinstance(a, dict) else a) for a in answers]
+        self.answers += [(status, answer) for answer in answers]
+
+
+def _named(answer, query):
+    """Give every series the name that was asked for, unless it has one: as Prometheus would."""
+    name = re.match(r"[a-z_]+(?=$|[{\[])", query)
+    answer = copy.deepcopy(answer)
+    if name and isinstance(answer.get("data"), dict):
+        for one in answer["data"].get("result", ()):
+            if isinstance(one, dict) and "metric" in one:
+                one["metric"].setdefault("__name__", name[0])
+    return answer
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         parts = urllib.parse.urlsplit(self.path)
         self.server.asked.append((parts.path, dict(urllib.parse.parse_qsl(parts.query)), self.headers))
-        status, text = self.server.answers.pop(0)
+        status, answer = self.server.answers.pop(0)
+        asked = self.server.asked[-1][1].get("query", "")
+        text = answer if not isinstance(answer, dict) else json.dumps(_named(answer, asked))
         if status is None:
             self.connection.close()
             return
@@ -145,7 +160,7 @@ def test_the_answer_is_written_as_it_came_and_a_replay_needs_nobody(fake, promet
     live = ask(prometheus)
     assert len(fake.asked) == 6, "difference and rate rest on the same raw samples"
     recorded = json.loads(next((evidence.directory / "facts").glob("x-time-*.json")).read_text())["answer"]
-    assert recorded["body"] == vector("0.25")
+    assert recorded["body"] == _named(vector("0.25"), "x")
     assert recorded["url"] == f"{fake.url}/api/v1/query"
     assert (recorded["status"], recorded["params"]["query"]) == (200, "x")
     assert abs(recorded["asked"] - time.time()) < 60
@@ -283,16 +298,64 @@ def test_several_are_named(fake, prometheus):
     fake.says(vector("1", "2", "3", "4", "5"))
     sample = prometheus.instant("x", AT)
     assert isinstance(sample, Several)
-    assert sample.reason.startswith('5 series where one was meant: {shard="a"}, {shard="b"}')
+    assert sample.reason.startswith('5 series where one was meant: x{shard="a"}, x{shard="b"}')
     assert sample.reason.endswith("…")
 
 
-def test_a_warning_makes_it_partial_and_an_info_does_not(fake, prometheus):
-    fake.says(vector("1", warnings=["1 store did not answer"]), vector("1", infos=["maybe not a counter"]))
+@pytest.mark.parametrize(
+    ("mark", "said"),
+    [
+        ({"warnings": ["1 store did not answer"]}, "Prometheus warns: 1 store did not answer"),
+        ({"infos": ["buckets had to be fixed"]}, "Prometheus warns: buckets had to be fixed"),
+        ({"isPartial": True}, "it is not whole: isPartial"),
+        ({"partialResponse": True}, "it is not whole: partialResponse"),
+    ],
+)
+def test_an_answer_that_is_not_whole_is_partial(fake, prometheus, mark, said):
+    fake.says(vector("1", **mark))
     sample = prometheus.instant("x", AT)
     assert isinstance(sample, Partial)
-    assert "1 store did not answer" in sample.reason
-    assert isinstance(prometheus.instant("y", AT), Value)
+    assert said in sample.reason
+
+
+def test_what_prometheus_guesses_from_a_name_and_a_mark_that_is_off_are_no_doubt(fake, prometheus):
+    fake.says(vector("1", infos=['PromQL info: metric might not be a counter: "x"'], isPartial=False))
+    assert isinstance(prometheus.instant("x", AT), Value)
+
+
+@pytest.mark.parametrize(
+    ("query", "series", "said"),
+    [
+        ("x", ({"__name__": "y"}, [(AT, 1)]), '__name__="x" was asked for'),
+        ('x{shard="a"}', ({"shard": "b"}, [(AT, 1)]), 'shard="a" was asked for'),
+        ('x{shard="a"}', ({}, [(AT, 1)]), 'shard="a" was asked for'),
+        ('x{shard=~"a|b"}', ({"shard": "c"}, [(AT, 1)]), 'shard=~"a|b" was asked for'),
+        ('x{shard!="a"}', ({"shard": "a"}, [(AT, 1)]), 'shard!="a" was asked for'),
+        ("sum(x)", ({}, [(AT - 600, 1)]), "22:04:20Z, where 22:14:20Z to 22:14:20Z was asked for"),
+    ],
+)
+def test_another_question_was_answered(fake, prometheus, query, series, said):
+    labels, [(time_, value)] = series
+    answer = {"resultType": "vector", "result": [{"metric": labels, "value": [time_, str(value)]}]}
+    fake.says({"status": "success", "data": answer})
+    sample = prometheus.instant(query, AT)
+    assert isinstance(sample, Failed)
+    assert said in sample.reason
+
+
+@pytest.mark.parametrize(
+    ("start", "step", "said"),
+    [
+        (WINDOW.start - 600, 5.0, "was asked for"),
+        (WINDOW.start + 600, 5.0, "was asked for"),
+        (WINDOW.start + 1, 5.0, "at other moments than every 5 s"),
+    ],
+)
+def test_points_of_another_time_are_not_taken(fake, prometheus, start, step, said):
+    fake.says(matrix(line([1] * 12, start=start, step=step)))
+    sample = prometheus.over("sum(x)", WINDOW)
+    assert isinstance(sample, Failed)
+    assert said in sample.reason
 
 
 def test_never_there_is_empty_and_there_before_is_stale(fake, prometheus):
@@ -407,7 +470,7 @@ def test_a_rate_is_over_the_time_between_the_samples(fake, prometheus):
     [
         (line([50, 60, 70, 5, *[20] * 9])[1], "reset: 70 at 22:13:30Z, 5 at 22:13:35Z"),
         (line([50, 60, 70, 69.5, *[80] * 9])[1], "reset"),
-        (line(range(11), start=WINDOW.start + 10.5)[1], "the first raw sample is 10.5 s after"),
+        (line(range(10), start=WINDOW.start + 10.5)[1], "the first raw sample is 10.5 s after"),
         (line(range(10))[1], "the last raw sample is 15.0 s before"),
         (
             line(range(5))[1] + line(range(5, 10), start=WINDOW.start + 40)[1],
@@ -471,10 +534,10 @@ def up(values, instance="a:1", start=WINDOW.start + 2):
         (matrix(up([1] * 12)), None),
         (matrix(up([1, 1, 1, 0, 0, *[1] * 7])), "down at 22:13:37Z (2 scrapes failed)"),
         (matrix(up([1] * 8)), "the last raw sample is 23.0 s before"),
-        (matrix(up([1] * 9, start=WINDOW.start + 17)), "the first raw sample is 17.0 s after"),
+        (matrix(up([1] * 8, start=WINDOW.start + 17)), "the first raw sample is 17.0 s after"),
         (matrix(), "0 targets where 1 were expected: up{job="),
         (matrix(up([1] * 12), up([1] * 12, "b:1")), '2 targets where 1 were expected: up{instance="a:1"'),
-        (matrix(({}, up([1] * 12)[1][::2])), "6 scrapes where 12 were expected"),
+        (matrix((up([])[0], up([1] * 12)[1][::2])), "6 scrapes where 12 were expected"),
         ({"status": "error", "errorType": "execution", "error": "no"}, "not known: HTTP 200, execution: no"),
     ],
 )  # fmt: skip

@@ -1,0 +1,64 @@
+"""The URL of something that may want a password: safe to show and to write down, wherever it ends up."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Self, TypeAlias
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+Login: TypeAlias = tuple[str, str]
+"""User and password."""
+
+
+class Address(str):
+    """A URL as text, without the password that was in it.
+
+    Whoever is to log in asks for :attr:`login`; whoever does not know of that shows, records or passes on a
+    text that gives nothing away.
+
+    Attributes:
+        login: user and password; ``None`` if there were none.
+
+    >>> address = Address.of("https://me:s3cret@example.org/prom/")
+    >>> print(address, address.login)
+    https://example.org/prom ('me', 's3cret')
+    """
+
+    login: Login | None = None
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """Split a URL into what may be seen and what may not; slashes at its end are left out."""
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+        address = cls(urlunsplit(parts._replace(netloc=host)).rstrip("/"))
+        address.login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+        return address
+
+
+def login_of(url: str) -> Login | None:
+    """Return what ``url`` says of user and password, be it an :class:`Address` or a plain URL with both in it."""
+    return (url if isinstance(url, Address) else Address.of(url)).login
+
+
+def is_near(url: str) -> bool:
+    """Say whether ``url`` is on this machine, so that no proxy of the environment is for it.
+
+    >>> is_near("http://127.0.0.1:9090"), is_near("http://localhost/prom"), is_near("http://example.org")
+    (True, True, False)
+    """
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def hidden(text: str) -> str:
+    """Return what a user gave for a URL, less what may be a password, to be shown in an error.
+
+    >>> hidden("http//me:s3cret@example.org"), hidden("localhost")
+    ('…@example.org', 'localhost')
+    """
+    before, at, rest = text.rpartition("@")
+    return f"…@{rest}" if before or at else text

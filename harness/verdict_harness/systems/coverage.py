@@ -1,0 +1,112 @@
+"""Waiting, after a load, for what covers its end: a scrape of every target, then an evaluation of every rule."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import time
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import httpx
+
+from ..errors import WaitTimeout
+from ..processes import Pending, until
+from .address import is_near, login_of
+from .prometheus import ask
+
+_OFTEN = 30.0  # seconds: what is scraped or evaluated less often is no part of what is measured here
+_TRIES = 2  # failed scrapes after which a target is taken to be down
+_PATIENCE = 20.0  # seconds: more than three intervals of the usual 5 s, and the time-out of a scrape
+_DURATION = re.compile(r"([\d.]+)(ms|h|m|s)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def wait_until_covered(url: str, moment: float, rules: Collection[str]) -> str:
+    """Wait until Prometheus has scraped every target after ``moment``, and then evaluated ``rules``.
+
+    A target that does not answer is tried again, since one that was only slow has yet to tell of the end.
+
+    Args:
+        url: base URL of Prometheus.
+        moment: unix seconds, the end of a load.
+        rules: names of recording rules.
+
+    Returns:
+        What was waited for in vain; empty if all came. Whether it matters, the samples themselves tell.
+    """
+    with httpx.Client(
+        base_url=url, timeout=5.0, trust_env=not is_near(url), auth=login_of(url)
+    ) as client:
+        try:
+            until(
+                "a scrape after the load's end",
+                lambda: _scraped(client, moment),
+                timeout=_PATIENCE,
+                interval=0.2,
+            )
+            after = time.time()
+            if rules:
+                until(
+                    "the recording rules to be evaluated after that",
+                    lambda: _evaluated(client, after, rules),
+                    timeout=_PATIENCE,
+                    interval=0.2,
+                )
+        except WaitTimeout as error:
+            return f"{error.what}: {error.found}"
+    return ""
+
+
+def _scraped(client: httpx.Client, moment: float) -> bool:
+    targets = ask(client, "/api/v1/targets", state="active")["activeTargets"]
+    waiting = [target for target in targets if not _covered(target, moment)]
+    if waiting:
+        words = [f"{_name(one)}: {one.get('lastError') or 'not scraped yet'}" for one in waiting]
+        raise Pending("; ".join(words), ", ".join(_name(one) for one in waiting))
+    return True
+
+
+def _covered(target: Mapping[str, Any], moment: float) -> bool:
+    interval = _seconds(target.get("scrapeInterval", "5s"))
+    if interval > _OFTEN:
+        return True
+    since = _unix(target["lastScrape"]) - moment
+    return since >= 0 if target.get("health") == "up" else since >= _TRIES * interval
+
+
+def _evaluated(client: httpx.Client, after: float, rules: Collection[str]) -> bool:
+    groups = ask(client, "/api/v1/rules", type="record")["groups"]
+    waiting = [
+        group["name"]
+        for group in groups
+        if float(group.get("interval", 0)) <= _OFTEN
+        and any(rule["name"] in rules for rule in group["rules"])
+        and _unix(group["lastEvaluation"]) < after
+    ]
+    if waiting:
+        raise Pending(f"not evaluated since: {', '.join(waiting)}", ", ".join(waiting))
+    return True
+
+
+def _name(target: Mapping[str, Any]) -> str:
+    labels = target.get("labels", {})
+    return f"{labels.get('job', '?')} at {labels.get('instance', '?')}"
+
+
+def _unix(text: str) -> float:
+    """Return the unix seconds of a time as Prometheus writes it.
+
+    >>> _unix("1970-01-01T00:01:00.123456789Z"), _unix("0001-01-01T00:00:00Z") < 0
+    (60.123456, True)
+    """
+    return dt.datetime.fromisoformat(text).timestamp()
+
+
+def _seconds(duration: str) -> float:
+    """Return the seconds of a duration as Prometheus writes it.
+
+    >>> _seconds("5s"), _seconds("1m30s"), _seconds("500ms")
+    (5.0, 90.0, 0.5)
+    """
+    return sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(duration))
