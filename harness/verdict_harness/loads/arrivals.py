@@ -52,7 +52,7 @@ class Arrivals:
     (8, 0.0, 0.75)
     >>> ramp = Arrivals((Ramp(0, 10, 2), Ramp(10, 10, 1)), ramping=True)
     >>> ramp.planned, round(ramp.due(9), 3), round(ramp.due(14), 3)
-    (20, 2.0, 2.5)
+    (19, 2.0, 2.5)
     """
 
     ramps: tuple[Ramp, ...]
@@ -70,9 +70,10 @@ class Arrivals:
 
     @property
     def planned(self) -> int:
-        """How many orders it has. k6 may make one more, that is due at the very end."""
-        # the sum of a ramp's halves may be a hair's breadth below the whole number that it is
-        return math.floor(sum(ramp.orders for ramp in self.ramps) + 1e-9)
+        """How many orders are due before its end. k6 may make one more, that is due at the very end."""
+        # the sum of a ramp's halves may be a hair's breadth off the whole number that it is
+        orders = math.ceil(sum(ramp.orders for ramp in self.ramps) - 1e-9)
+        return orders - 1 if self.ramping else orders
 
     def due(self, index: int) -> float:
         """Return when the order ``index``, from 0, is due: seconds after the beginning."""

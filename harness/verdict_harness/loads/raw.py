@@ -51,6 +51,7 @@ class Request(NamedTuple):
             into this and into figures of their own, too.
         key: of the iteration that made it.
         exact: unix seconds of its end, to the microsecond.
+        expected: whether the script expected such an answer; ``None`` if it does not say.
     """
 
     ended: float
@@ -60,6 +61,7 @@ class Request(NamedTuple):
     blocked: float = 0.0
     key: Key | None = None
     exact: float = 0.0
+    expected: bool | None = None
 
     @property
     def begun(self) -> float:
@@ -134,8 +136,10 @@ class Raw:
         iterations: completed.
         dropped: never begun.
         done: every completed iteration, in the file's order.
+        numbers: which of its scenario's an iteration is, as the script said by the metadata ``n``.
         drops: every dropped one.
-        accepted: iterations in which the script said that its order was accepted.
+        word: the metric by which the script says that an order was accepted; empty if it says nothing.
+        accepted: iterations in which it said so.
         spans: when each request outside of set-up was asked for and when it ended, of whatever name.
         start: unix seconds when the scenario began, as the script said by the metadata ``start``, cut off to
             the millisecond; 0 if it said nothing.
@@ -152,7 +156,9 @@ class Raw:
     iterations: int = 0
     dropped: int = 0
     done: list[Iteration] = field(default_factory=list)
+    numbers: dict[Key, int] = field(default_factory=dict)
     drops: list[Drop] = field(default_factory=list)
+    word: str = ""
     accepted: set[Key] = field(default_factory=set)
     spans: list[tuple[float, float]] = field(default_factory=list)
     start: float = 0.0
@@ -213,10 +219,10 @@ def read(path: Path, tags: Mapping[str, str], *, testid: str = "", accepted: str
         testid: the tag that every row must carry; empty if any will do.
         accepted: the metric by which the script says that an order was accepted; empty if it says nothing.
     """
-    raw = Raw()
+    raw = Raw(word=accepted)
     try:
         with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-            _Reader(raw, tags, testid, accepted).read(file)
+            _Reader(raw, tags, testid).read(file)
     except FileNotFoundError:
         raw.damage = f"k6 left no raw samples ({path.name})"
     except (EOFError, zlib.error, gzip.BadGzipFile):
@@ -229,18 +235,17 @@ def read(path: Path, tags: Mapping[str, str], *, testid: str = "", accepted: str
 class _Reader:
     """Sorts the rows of a file into a :class:`Raw`."""
 
-    def __init__(self, raw: Raw, tags: Mapping[str, str], testid: str, accepted: str) -> None:
+    def __init__(self, raw: Raw, tags: Mapping[str, str], testid: str) -> None:
         self._raw = raw
         self._tags = tags
         self._testid = f"testid={testid}" if testid else ""
-        self._accepted = accepted
         self._last: list[Any] | None = None  # the request that the next rows may be of
         self._of_load: list[list[Any]] = []
 
     def read(self, lines: Iterator[str]) -> None:
         header = next(csv.reader([next(lines, "")]), [])
         self._columns = columns = _Columns(header, self._tags)
-        wanted = (*_WANTED, f"{self._accepted},") if self._accepted else _WANTED
+        wanted = (*_WANTED, f"{self._raw.word},") if self._raw.word else _WANTED
         try:
             # most rows are of metrics that nobody asks for here: not worth a parser
             for row in csv.reader(line for line in lines if line.startswith(wanted)):
@@ -277,20 +282,26 @@ class _Reader:
             raw.drops += [Drop(at, row[columns.scenario])] * round(number)
         elif kind == _ITERATION:
             key, said = columns.key(row)
-            count = int(said["n"]) if said.get("n", "").isdigit() else None
-            raw.done.append(Iteration(at - number / _MILLISECONDS, at, key, count))
+            self._note(key, said)
+            raw.done.append(Iteration(at - number / _MILLISECONDS, at, key, raw.numbers.get(key)))
         elif number:
             raw.accepted.add(columns.key(row)[0])
+
+    def _note(self, key: Key, said: Mapping[str, str]) -> None:
+        if said.get("n", "").isdigit():
+            self._raw.numbers[key] = int(said["n"])
 
     def _request(self, row: Sequence[str], at: float, number: float) -> None:
         raw, columns = self._raw, self._columns
         key, said = columns.key(row)
         fields = [round(at, 3), number, int(row[columns.status] or 0), said.get("id", ""), 0.0, key, at]
+        fields.append({"true": True, "false": False}.get(row[columns.expected]))
         self._last = fields
         raw.spans.append((at - number / _MILLISECONDS, at))
         raw.names[row[columns.name]] += 1
         if columns.match(row):
             self._of_load.append(fields)
+            self._note(key, said)
             if start := said.get("start"):
                 raw.start = float(start) / _MILLISECONDS
             if error := row[columns.error] or row[columns.error_code]:
@@ -307,7 +318,7 @@ class _Columns:
         )
         self.group, self.name, self.status = (index[name] for name in ("group", "name", "status"))
         self.error, self.error_code = index["error"], index["error_code"]
-        self.scenario = index["scenario"]
+        self.scenario, self.expected = index["scenario"], index["expected_response"]
         self._extra, self._metadata = index["extra_tags"], index["metadata"]
         self._known = [(index[tag], wanted) for tag, wanted in tags.items() if tag in index]
         self._others = {f"{tag}={wanted}" for tag, wanted in tags.items() if tag not in index}
