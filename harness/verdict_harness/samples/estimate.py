@@ -36,6 +36,8 @@ class Estimate:
             to ``hi``. None at all where the number is known exactly.
         seconds: how long it took to observe that many, so that more can be told in seconds.
         counted: what was observed, in the plural.
+        continuous: whether the ends of the interval do not count themselves, as where they are edges of
+            buckets: a time lies between them, and never exactly on one.
 
     Raises:
         ValueError: it rests on nothing, is NaN, or its intervals do not hold one another.
@@ -50,6 +52,7 @@ class Estimate:
     doubts: tuple[Doubt, ...] = ()
     seconds: float | None = None
     counted: str = "observations"
+    continuous: bool = False
 
     def __post_init__(self) -> None:
         if self.n < 1:
@@ -108,6 +111,7 @@ class Estimate:
             "doubts": [doubt.to_json() for doubt in self.doubts],
             "seconds": self.seconds,
             "counted": self.counted,
+            "continuous": self.continuous,
         }
 
     @classmethod
