@@ -13,21 +13,19 @@ import enum
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from .arrivals import Arrivals
 from .raw import Iteration, Key, Raw, Request
+from .stalls import STALL, Shadow, Stall, merged
 
 #: Seconds by which k6 may begin an order late before its load is another one.
 LATE = 0.25
-#: Seconds for which k6 or the machine must stand still to be told from a busy moment.
-STALL = 0.02
 _EARLY = 0.1  # seconds: a timer fires late and never early
 _CUT_OFF = 0.001  # seconds to which the script knows when its scenario began
+_WARMING = 0.5  # seconds that k6 may take from there to have its virtual users, before a ramp begins
 _WAITING = 0.5  # share of the virtual users in work that must be waiting for an answer
-
-Span = tuple[float, float]
 
 
 class Fate(enum.Enum):
@@ -36,7 +34,7 @@ class Fate(enum.Enum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
     UNANSWERED = "not answered"
-    CUT = "not answered when the load ended"
+    CUT = "still not answered when the load ended"
     BUSY = "not sent because every virtual user waited for an answer"
     DEAD = "due after a service had died"
     UNSENT = "not sent by k6"
@@ -87,7 +85,7 @@ class Course:
     ended: float
     died: float | None = None
     full: bool = True
-    stalls: Sequence[Span] = ()
+    stalls: Sequence[Stall] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,7 @@ class Orders:
     all: tuple[Order, ...]
     planned: int | None
     early: int = 0
-    stalls: tuple[Span, ...] = ()
+    stalls: tuple[Stall, ...] = ()
 
     def due(self, start: float, end: float) -> list[Order]:
         """Return those that were due from ``start`` to before ``end``, unix seconds."""
@@ -124,7 +122,9 @@ def trace(raw: Raw, arrivals: Arrivals | None, course: Course) -> Orders:
         course: how the load went apart from that.
     """
     made = _made(raw)
-    scenarios = {one.key.scenario for one in raw.requests if one.key} or {one.key.scenario for one in raw.done}
+    scenarios = {one.key.scenario for one in raw.requests if one.key} or {
+        one.key.scenario for one in raw.done
+    }
     drops = sorted(one.at for one in raw.drops if one.scenario in scenarios or not scenarios)
     if arrivals is None:
         return _unscheduled(raw, drops, course, _Waiting(raw, ()))
@@ -219,7 +219,13 @@ class _Schedule:
         shadow = Shadow(stalls)
         orders = [order for n, slot in enumerate(slots) for order in self._of(slot, due[n], shadow)]
         early = sum(1 for n, slot in enumerate(slots) if slot.at < due[n] - _EARLY)
-        return Orders(self._began, tuple(sorted(orders, key=lambda order: order.due)), self._planned, early, tuple(stalls))
+        return Orders(
+            self._began,
+            tuple(sorted(orders, key=lambda order: order.due)),
+            self._planned,
+            early,
+            tuple(stalls),
+        )
 
     def _start(self, slots: Sequence[_Slot], arrivals: Arrivals) -> float:
         """Return when the load began: as the script says, or else by those of the first second.
@@ -227,11 +233,14 @@ class _Schedule:
         No order begins before it is due, so that the one that k6 delayed least tells best.
         """
         soon = max(5, bisect.bisect_left(self._times, 1.0))
-        first = [slot.at - due for slot, due in zip(slots[:soon], self._times, strict=False) if slot.at == slot.at]
+        first = [
+            slot.at - due for slot, due in zip(slots[:soon], self._times, strict=False) if slot.at == slot.at
+        ]
         seen = min(first, default=self._course.ended - arrivals.seconds)
         if not self._raw.start:
             return seen
-        return min(max(seen, self._raw.start), self._raw.start + _CUT_OFF)
+        latest = self._raw.start + (_WARMING if arrivals.ramping else _CUT_OFF)
+        return min(max(seen, self._raw.start), latest)
 
     def _spread(self, slots: Sequence[_Slot]) -> list[_Slot]:
         """Leave out the places whose iterations left no trace, where no number says which they were."""
@@ -329,53 +338,3 @@ def _unscheduled(raw: Raw, drops: Iterable[float], course: Course, waiting: _Wai
         orders.append(Order(at, None, fate, 0.0, 0.0, math.inf))
     began = min((order.due for order in orders), default=course.ended)
     return Orders(began, tuple(sorted(orders, key=lambda order: order.due)), None, 0, tuple(stalls))
-
-
-def merged(spans: Iterable[Span]) -> list[Span]:
-    """Return the same stretches, in order, those that touch made one.
-
-    >>> merged([(3, 4), (0, 1), (1, 2)])
-    [(0, 2), (3, 4)]
-    """
-    found: list[Span] = []
-    for start, end in sorted(spans):
-        if found and start <= found[-1][1]:
-            found[-1] = found[-1][0], max(found[-1][1], end)
-        else:
-            found.append((start, end))
-    return found
-
-
-@dataclass
-class Shadow:
-    """What a stall may have done to an order: what it lasted, and as long again for what had piled up.
-
-    Args:
-        stalls: in order, apart from one another.
-    """
-
-    stalls: Sequence[Span]
-    _ends: list[float] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._ends = [2 * end - start for start, end in self.stalls]
-
-    def over(self, due: float) -> bool:
-        """Whether an order that was due at that moment was due in a stall or soon after."""
-        at = bisect.bisect_right(self.stalls, due, key=lambda span: span[0]) - 1
-        return at >= 0 and due < self._ends[at]
-
-    def lightened(self, due: float, waited: float, late: float) -> float:
-        """Return how long an order has waited for the system at least.
-
-        Nothing is known of one that was due in a stall. Any other may have stood
-        still for as long as the stalls that came while it was under way.
-        """
-        if self.over(due):
-            return 0.0
-        ended, stood = due + waited, late
-        at = bisect.bisect_right(self.stalls, due, key=lambda span: span[0])
-        while at < len(self.stalls) and self.stalls[at][0] < ended:
-            stood += min(self._ends[at], ended) - self.stalls[at][0]
-            at += 1
-        return max(0.0, waited - stood)

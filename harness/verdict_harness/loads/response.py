@@ -10,85 +10,113 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import Counter
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from ..samples import Empty, Estimate, Sample, Trouble, Windows, chance, exact
+from ..samples import (
+    Asked,
+    Empty,
+    Estimate,
+    NoValue,
+    Span,
+    Trouble,
+    Unknown,
+    Windows,
+    exact,
+    percent,
+    quantile,
+    share,
+    windows,
+)
 from .orders import FAILED, LATE, Fate, Order, Orders
 
-#: Seconds that the parts of a load are long, at least: shorter ones are no sustained point.
+#: Seconds that the parts of a load are long, at least: what lasts less is no sustained point.
 PART = 30.0
 #: Seconds by which not one order may be late: k6 stood still for as long.
 STOOD = 1.0
 #: Share of a load's orders that k6 may send late, or not at all, before it is another load.
 SPARED = 0.005
+
+SURE = 0.95
+
 _COUNTED = "orders"
-_CURE = "a load that k6 sends on time"
+_ON_TIME = "a k6 that sends every order when it is due"
 _QUIET = "a machine that does not stand still"
 
 
-def response(orders: Orders, quantile: float, start: float, end: float, *, name: str) -> Sample:
-    """Return a quantile of the time from when an order was due to its answer, in seconds.
+class Stretch(NamedTuple):
+    """Orders that are asked about.
+
+    Attributes:
+        name: of the load.
+        orders: those that were due in it.
+        seconds: how long it is.
+        at: unix seconds of its end.
+    """
+
+    name: str
+    orders: Sequence[Order]
+    seconds: float
+    at: float
+
+    @classmethod
+    def of(cls, name: str, orders: Orders, start: float, end: float) -> Stretch:
+        """Return what was due from ``start`` to before ``end``, unix seconds; the end may be infinite."""
+        due = orders.due(start, end)
+        at = min(end, due[-1].due if due else start)
+        return cls(name, due, max(0.0, at - start), at)
+
+    def parts(self, seconds: float) -> list[Stretch]:
+        """Return its consecutive parts, all of a length and none shorter than ``seconds``."""
+        count = max(1, int(self.seconds / seconds))
+        start = self.at - self.seconds
+        ends = [start + self.seconds * number / count for number in range(1, count)]
+        found, left = [], list(self.orders)
+        for end in [*ends, math.inf]:
+            here = list(itertools.takewhile(lambda order, end=end: order.due < end, left))  # type: ignore[misc]
+            found.append(Stretch(self.name, here, self.seconds / count, min(end, self.at)))
+            left = left[len(here) :]
+        return found
+
+
+def response(stretch: Stretch, p: float, level: float = SURE) -> Estimate | Empty:
+    """Return the ``p``-quantile of the time from when an order was due to its answer, in seconds.
 
     Args:
-        orders: of the load.
-        quantile: from 0 to 1.
-        start: unix seconds; orders that were due from then on.
-        end: unix seconds; orders that were due before then.
-        name: of the load.
+        stretch: the orders.
+        p: such as 0.99.
+        level: of each bound.
     """
-    return _quantile(orders.due(start, end), quantile, (start, end), _query(name, quantile))
+    query = f"p{100 * p:g} of {stretch.name}'s orders, from due to answered"
+    known = [order.waited for order in stretch.orders if order.lo == order.hi]
+    asked = Asked(query, stretch.at, stretch.seconds, _COUNTED, level=level)
+    return quantile(asked, p, known, list(_unknown(stretch.orders)))
 
 
-def response_windows(
-    orders: Orders, quantile: float, start: float, end: float, *, name: str, part: float = PART
-) -> Sample:
-    """Return what :func:`response` does, of the whole and of its consecutive parts.
-
-    Args:
-        orders: of the load.
-        quantile: from 0 to 1.
-        start: unix seconds.
-        end: unix seconds.
-        name: of the load.
-        part: seconds that a part is long, at least.
-    """
-    query = _query(name, quantile)
-    whole = _quantile(orders.due(start, end), quantile, (start, end), query)
-    count = max(1, int((end - start) / part))
-    cuts = [start + (end - start) * number / count for number in range(count + 1)]
-    level = chance.family(count)
-    parts = (
-        _quantile(orders.due(one, other), quantile, (one, other), query, level)
-        for one, other in itertools.pairwise(cuts)
-    )
-    if not isinstance(whole, Estimate):
-        return whole
-    return Windows(query, whole, tuple(one for one in parts if isinstance(one, Estimate)))
+def response_windows(stretch: Stretch, p: float, part: float = PART) -> Windows | NoValue:
+    """Return what :func:`response` does, of the whole and of its consecutive parts of ``part`` seconds."""
+    whole = response(stretch, p)
+    return windows(whole, stretch.parts(part), lambda each, level: response(each, p, level))
 
 
-def errors(orders: Orders, start: float, end: float, *, name: str) -> Sample:
+def errors(stretch: Stretch) -> Estimate | Empty:
     """Return the share of the orders that were not accepted, 0 to 1."""
-    query = f"orders of {name} that were not accepted, of all that were due"
-    due = orders.due(start, end)
-    if not due:
-        return Empty(query, "no order was due")
-    failed = sum(order.fate in FAILED for order in due)
-    unsent = sum(order.fate is Fate.UNSENT for order in due)
-    n, seconds = len(due), end - start
-    found = exact(query, failed / n, end, n=n, seconds=seconds, counted=_COUNTED)
-    if unsent:
-        text = f"{unsent} of {n} orders were not sent by k6"
-        found = found.widened("missing", text, hi=(failed + unsent) / n, instrument="k6", cure=_CURE)
-    lo, hi = chance.share(failed, n).lo, chance.share(failed + unsent, n).hi
-    return found.widened("chance", _sure(n), lo=lo, hi=hi)
+    query = f"orders of {stretch.name} that were not accepted, of all that were due"
+    asked = Asked(query, stretch.at, stretch.seconds, _COUNTED, percent)
+    failed = sum(order.fate in FAILED for order in stretch.orders)
+    unsent = sum(order.fate is Fate.UNSENT for order in stretch.orders)
+    unknown = Unknown.times(
+        unsent, f"{unsent} orders were {Fate.UNSENT.value}", hi=1.0, instrument="k6", cure=_ON_TIME
+    )
+    return share(asked, failed, len(stretch.orders) - unsent, [unknown] if unsent else [])
 
 
-def claimed(orders: Orders, *, name: str) -> Sample:
+def claimed(name: str, orders: Orders) -> Estimate | Empty:
     """Return the share of the planned orders that were sent when they were due, 0 to 1.
 
     What the system kept from being sent is missing for certain; what k6 did not
-    send, or sent late, may have been sent.
+    send, or sent late, might have been sent.
     """
     query = f"orders of {name} that were sent when they were due, of all that were planned"
     if not orders.all:
@@ -101,7 +129,7 @@ def claimed(orders: Orders, *, name: str) -> Sample:
     if not spared:
         return found
     text = f"k6 sent {spared} of {n} orders late, or not at all"
-    return found.widened("instrument", text, hi=1 - kept / n, instrument="k6", cure=_CURE)
+    return found.widened("instrument", text, hi=1 - kept / n, instrument="k6", cure=_ON_TIME)
 
 
 def is_spared(order: Order) -> bool:
@@ -124,44 +152,23 @@ def troubles(orders: Orders) -> list[Trouble]:
     late = [order.late for order in orders.all if order.late > LATE]
     if unsent + len(late) > SPARED * n or any(one > STOOD for one in late):
         said = [f"did not send {unsent} of {n} orders"] if unsent else []
-        said += [f"sent {len(late)} up to {max(late):.1f} s late"] if late else []
-        found.append(Trouble(f"k6 {' and '.join(said)}: the load was gentler than it claims", "k6", "PASS"))
+        said += [f"sent {len(late)} of {n} orders up to {max(late):.1f} s late"] if late else []
+        text = f"k6 {' and '.join(said)}: the load was gentler than it claims"
+        found.append(Trouble(text, "k6", "PASS"))
     return found
 
 
-def _quantile(
-    due: Sequence[Order], quantile: float, span: tuple[float, float], query: str, level: float = chance.SURE
-) -> Sample:
-    if not due:
-        return Empty(query, "no order was due")
-    n, (start, end) = len(due), span
-    place = max(1, math.ceil(quantile * n - 1e-9))
-    waited, low, high = (
-        sorted(getattr(order, what) for order in due) for what in ("waited", "lo", "hi")
-    )
-    found = exact(query, waited[place - 1], end, n=n, seconds=end - start, counted=_COUNTED)
-    unknown = Counter(order.fate for order in due if order.fate is not Fate.ACCEPTED)
-    if unknown:
-        text = f"of {n} orders " + ", ".join(f"{count} {fate.value}" for fate, count in unknown.most_common())
-        whose = "k6" if Fate.UNSENT in unknown else ""
-        found = found.widened("missing", text, hi=high[place - 1], instrument=whose, cure="every order accepted")
-    if low[place - 1] < waited[place - 1]:
-        late = max(order.waited - order.lo for order in due)
-        text = f"k6 or the machine was late, which may have cost an order up to {late:.2g} s"
-        found = found.widened("instrument", text, lo=low[place - 1], instrument="machine", cure=_QUIET)
-    below, above = chance.ranks(n, quantile, level)
-    return found.widened(
-        "chance",
-        _sure(n, level),
-        lo=low[below - 1] if below else 0.0,
-        hi=math.inf if above is None else high[above - 1],
-        least=chance.least(quantile, level),
-    )
-
-
-def _sure(n: int, level: float = chance.SURE) -> str:
-    return f"{100 * level:.4g} % of {n} orders"
-
-
-def _query(name: str, quantile: float) -> str:
-    return f"p{quantile * 100:g} of {name}'s orders, from due to answered"
+def _unknown(orders: Sequence[Order]) -> Iterator[Unknown]:
+    """Return the orders that are known up to bounds only, by what leaves them there."""
+    groups: dict[Fate, list[Span]] = defaultdict(list)
+    for order in orders:
+        if order.lo < order.hi:
+            groups[order.fate].append(Span(order.lo, order.hi))
+    for fate, spans in groups.items():
+        if fate is Fate.ACCEPTED:
+            text = f"k6 or the machine was late, which may have delayed {len(spans)} orders"
+            yield Unknown(text, tuple(spans), "instrument", "machine", _QUIET)
+        elif fate is Fate.UNSENT:
+            yield Unknown(f"{len(spans)} orders were {fate.value}", tuple(spans), "missing", "k6", _ON_TIME)
+        else:
+            yield Unknown(f"{len(spans)} orders were {fate.value}", tuple(spans))

@@ -17,8 +17,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ..processes import Environment
-
 _PROGRAM = Path(__file__).with_name("wakes.py")
 _END = 5.0  # seconds that it may take to end
 
@@ -81,9 +79,7 @@ class Witness:
 
     def __enter__(self) -> Self:
         # its standard input ends with us, however we end, and it with that
-        self._process = subprocess.Popen(
-            self._argv, stdin=subprocess.PIPE, env=Environment.built(), start_new_session=True
-        )
+        self._process = subprocess.Popen(self._argv, stdin=subprocess.PIPE, start_new_session=True)
         return self
 
     def __exit__(
@@ -97,4 +93,3 @@ class Witness:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-
