@@ -19,6 +19,7 @@ Requests, one JSON object a line, are answered in order by one line each;
 ``signal``  ``number``: send a signal to the child alone
 ``freeze``  stop every process of the tree (SIGSTOP)
 ``thaw``    let them go on (SIGCONT)
+``share``   ``cores``: the child alone gets no more CPU than that (0: as much as there is)
 ``stop``    SIGTERM to the tree, SIGKILL after ``grace`` seconds; guard ends
 ``kill``    SIGKILL to the tree; guard ends
 ``detach``  from now on end-of-file means nothing; only SIGTERM ends the tree
@@ -44,6 +45,8 @@ _LINUX = sys.platform.startswith("linux")
 _CONTROL = 0
 _LOOK = 0.02  # seconds between two looks at a tree that is ending
 _GIVE_UP = 10.0  # seconds after SIGKILL; what is left then hangs in the kernel
+_SLICE = 0.002  # seconds between two looks at a child with a share of the CPU
+_CREDIT = 0.001  # seconds of CPU that a child which had little to do may save up
 
 
 def main() -> None:
@@ -64,7 +67,8 @@ def main() -> None:
     guard = _Guard(libc)
     attached, buffer = True, b""
     while not guard.reap() and not ended:
-        readable, _, _ = select.select([wake, _CONTROL] if attached else [wake], [], [])
+        listening = [wake, _CONTROL] if attached else [wake]
+        readable, _, _ = select.select(listening, [], [], guard.ration())
         if wake in readable:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake, 4096)
@@ -96,6 +100,7 @@ class _Guard:
         self._childless = True
         self.grace = 0.0
         self.detached = False
+        self._share = _Share()
 
     def serve(self, request: dict[str, Any]) -> bool:
         """Do what is asked and answer; return whether that was the end of the guard."""
@@ -108,10 +113,14 @@ class _Guard:
             elif what == "signal":
                 self._send(self._child, request["number"])
             elif what == "freeze":
+                self._share.hold()
                 answer["pids"] = self._freeze()
             elif what == "thaw":
+                self._share.release()
                 for pid in self._tree():
                     self._send(pid, signal.SIGCONT)
+            elif what == "share":
+                self._share.limit(self._child, request["cores"])
             elif what == "detach":
                 self.detached = True
             elif what in ("stop", "kill"):
@@ -123,6 +132,10 @@ class _Guard:
             last = what == "start"
         self._tell(answer)
         return last
+
+    def ration(self) -> float | None:
+        """Stop the child or let it go on; return seconds until the next look (``None``: no share)."""
+        return self._share.look()
 
     def reap(self) -> bool:
         """Collect ended children, ours and adopted ones; return whether ours has ended."""
@@ -138,12 +151,14 @@ class _Guard:
                 return gone
             if pid == self._child:
                 gone = True
+                self._share.limit(0, 0.0)
                 self._tell({"event": "exited", "status": os.waitstatus_to_exitcode(status)})
 
     def end(self, *, grace: float) -> list[int]:
         """End the tree: SIGTERM, ``grace`` seconds (negative: no SIGTERM), SIGKILL; return what is left."""
         if not self._child:
             return []
+        self._share.limit(0, 0.0)
         now = time.monotonic()
         if grace >= 0:
             for pid in self._tree():
@@ -225,6 +240,73 @@ class _Guard:
     def _tell(answer: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):  # nobody listens any more
             os.write(_CONTROL, json.dumps(answer).encode() + b"\n")
+
+
+class _Share:
+    """A share of one core for one process, which is stopped whenever it has used up what time gave it.
+
+    Needs no privilege and no cgroup. What the process gets is exact over tens of milliseconds, since what it
+    had too much is owed; within them it is stopped for some milliseconds at a time.
+    """
+
+    def __init__(self) -> None:
+        self._frozen = False  # somebody else has stopped it: not ours to let go on
+        self._pid = 0
+        self._cores = 0.0
+        self._clock = 0
+        self._stopped = False
+        self._credit = self._seen = self._used = 0.0
+
+    def limit(self, pid: int, cores: float) -> None:
+        """Give ``pid`` that much from now on; no limit at 0."""
+        if self._stopped and not self._frozen:
+            _Guard._send(self._pid, signal.SIGCONT)  # noqa: SLF001 - the two are one program
+        self._stopped = False
+        self._pid, self._cores = pid, cores if pid else 0.0
+        if self._cores:
+            self._clock = _cpu_clock(pid)
+            self._credit, self._seen, self._used = _CREDIT, time.monotonic(), self._cpu()
+
+    def hold(self) -> None:
+        """Leave it alone: the whole tree is stopped from now on."""
+        self._frozen = True
+
+    def release(self) -> None:
+        """Go on: the whole tree runs again, this process too."""
+        self._frozen = self._stopped = False
+
+    def look(self) -> float | None:
+        """Stop the process or let it go on; return seconds until the next look, ``None`` without a limit."""
+        if not self._cores:
+            return None
+        try:
+            now, used = time.monotonic(), self._cpu()
+        except OSError:  # it has ended, and is about to be collected
+            return _SLICE
+        gained = self._cores * (now - self._seen) - (used - self._used)
+        self._credit = min(_CREDIT, self._credit + gained)
+        self._seen, self._used = now, used
+        if self._frozen:
+            return _SLICE
+        if self._credit < 0 and not self._stopped:
+            _Guard._send(self._pid, signal.SIGSTOP)  # noqa: SLF001
+            self._stopped = True
+        elif self._credit >= 0 and self._stopped:
+            _Guard._send(self._pid, signal.SIGCONT)  # noqa: SLF001
+            self._stopped = False
+        # stopped, it can be let go on no earlier than its debt is paid
+        return max(_SLICE, -self._credit / self._cores) if self._stopped else _SLICE
+
+    def _cpu(self) -> float:
+        return time.clock_gettime(self._clock)
+
+
+def _cpu_clock(pid: int) -> int:
+    """Return the clock of a process's CPU time."""
+    clock = ctypes.c_int()
+    if not _LINUX or ctypes.CDLL(None).clock_getcpuclockid(pid, ctypes.byref(clock)):
+        raise OSError("the CPU time of a process can't be read on this system")
+    return clock.value
 
 
 def _processes() -> dict[int, tuple[int, int]]:

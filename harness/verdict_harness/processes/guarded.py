@@ -21,7 +21,7 @@ from typing import Any, Self
 
 import psutil
 
-from ..errors import CommandError, ServiceDied
+from ..errors import CommandError, ServiceDied, Unsupported
 
 _PROGRAM = Path(__file__).with_name("guard.py")
 _MARK = "VERDICT_HARNESS_GUARD"
@@ -163,6 +163,19 @@ class Guarded:
     def thaw(self) -> None:
         """Undo :meth:`freeze`."""
         self._ask({"do": "thaw"})
+
+    def share(self, cores: float) -> None:
+        """Give the process (not what it starts) no more than ``cores`` of CPU from now on; 0 lifts that.
+
+        Raises:
+            Unsupported: this system can't.
+            ServiceDied: there is nothing left to be limited.
+        """
+        answer = self._ask({"do": "share", "cores": cores})
+        if answer is None:
+            raise ServiceDied(f"{Path(self._plan.argv[0]).name} has ended and can't be limited")
+        if "error" in answer:
+            raise Unsupported("no share of the CPU can be given to a process here", found=answer["error"])
 
     def ask_to_stop(self) -> None:
         """Begin what :meth:`stop` completes, without waiting: several can then end at the same time."""
