@@ -1,0 +1,1 @@
+"""What every load is judged by, whatever its experiment."""
