@@ -12,6 +12,7 @@ from sanic.exceptions import SanicException
 
 from ..orders import Rejected
 from ..shard import Shard
+from .connections import read_at
 
 log = logging.getLogger(__name__)
 
@@ -19,10 +20,10 @@ MAX_REQUEST = 64 << 20
 """Bytes in the largest body, far above the 40,000 orders of the largest seed."""
 
 
-def answer_order(shard: Shard, body: bytes) -> tuple[int, dict[str, Any]]:
-    """Take one order; return status and answer of ``POST /orders``."""
+def answer_order(shard: Shard, body: bytes, received: float | None = None) -> tuple[int, dict[str, Any]]:
+    """Take one order, read at ``received``; return status and answer of ``POST /orders``."""
     try:
-        order = shard.accept(body)
+        order = shard.accept(body, received)
     except Rejected as refusal:
         return refusal.status, _refusal(refusal)
     return 200, {
@@ -44,7 +45,11 @@ async def answer_seed(shard: Shard, body: bytes) -> tuple[int, dict[str, Any]]:
 def answer_health(shard: Shard) -> tuple[int, dict[str, Any]]:
     """Return status and answer of ``GET /health``."""
     if shard.ready:
-        return 200, {"status": "UP", "shardId": shard.config.shard_id}
+        answer: dict[str, Any] = {"status": "UP", "shardId": shard.config.shard_id}
+        # Orders are taken all the same, so it is up; a field that is there only when somebody has to act.
+        if problems := shard.publisher.problems():
+            answer["problems"] = problems
+        return 200, answer
     return 503, {"status": "DOWN", "shardId": shard.config.shard_id}
 
 
@@ -63,7 +68,7 @@ def create_app(shard: Shard) -> Sanic[SanicConfig, Any]:
 
     @app.post("/orders")
     async def orders(request: Request) -> HTTPResponse:
-        return _respond(*answer_order(shard, request.body))
+        return _respond(*answer_order(shard, request.body, read_at(request)))
 
     @app.post("/seed")
     async def seed(request: Request) -> HTTPResponse:

@@ -209,7 +209,7 @@ def test_seeds_rest_without_matching(shard: Make, broker: Any) -> None:
         await made.stop()
 
     asyncio.run(scenario())
-    assert [event.topic for event in broker.received] == ["orders"]
+    assert [event.type for event in broker.received] == ["ORDER_PLACED", "ORDER_SEEDED", "ORDER_SEEDED"]
 
 
 def test_one_bad_seed_rests_none_and_is_named(shard: Make) -> None:
