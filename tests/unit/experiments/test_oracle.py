@@ -7,7 +7,7 @@ import random
 import pytest
 
 from engine.events import events
-from engine.matching import Matcher
+from engine.books import Matcher
 from engine.orders import Order
 from experiments.judging.oracle import EXECUTED, PLACED, RESTED, audit
 
