@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import _later
+from .doubts import Doubt, Trouble
+from .estimate import Estimate, Windows, exact
+from .observed import Asked, Span, Unknown, quantile, share, windows
 from .sample import (
     Empty,
     Failed,
@@ -33,7 +36,10 @@ else:
     )
 
 __all__ = [
+    "Asked",
+    "Doubt",
     "Empty",
+    "Estimate",
     "Failed",
     "NoValue",
     "NotANumber",
@@ -44,19 +50,27 @@ __all__ = [
     "Sample",
     "Series",
     "Several",
+    "Span",
     "Stale",
+    "Trouble",
     "Unit",
+    "Unknown",
     "Value",
     "Window",
+    "Windows",
     "clock",
     "count",
+    "exact",
     "mebibytes",
     "ms",
     "number",
     "per_minute",
     "per_second",
     "percent",
+    "quantile",
     "ratio",
     "seconds",
+    "share",
     "us",
+    "windows",
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .. import _later
 from .address import Address, Login, hidden, is_near, login_of
-from .generator import RAW, SUMMARY, Brief, Generator, Remains, Running
+from .generator import RAW, SUMMARY, WITNESS, Brief, Generator, Remains, Running
 from .options import Options
 from .system import (
     Backend,
@@ -65,6 +65,7 @@ else:
 __all__ = [
     "RAW",
     "SUMMARY",
+    "WITNESS",
     "Address",
     "Backend",
     "Brief",

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from verdict_harness.errors import EvidenceError
 from verdict_harness.loads import Load
-from verdict_harness.loads.raw import Raw, figures, percentile, read
+from verdict_harness.loads.raw import Raw, figures, percentile
+from verdict_harness.loads.reading import read
 from verdict_harness.samples import Window
 
 HEADER = (
