@@ -8,7 +8,7 @@ import subprocess
 import textwrap
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -374,9 +374,9 @@ def read_all() -> Callable[[Broker], list[Record]]:
 
 @pytest.fixture
 def consume(broker: Broker) -> Callable[..., list[Record]]:
-    """Read what both topics hold, or only the events of one log."""
+    """Read what both topics hold, or only the events of one log, by its identities."""
 
-    def read(log: str | None = None) -> list[Record]:
-        return [record for record in everything(broker) if log is None or record.event["log"] == log]
+    def read(logs: Collection[str] | None = None) -> list[Record]:
+        return [record for record in everything(broker) if logs is None or record.event["log"] in logs]
 
     return read
