@@ -11,6 +11,7 @@ from pathlib import Path
 from ..backends.guarded import Guarded, Plan
 from ..backends.ports import Ports
 from ..errors import HarnessError, ServiceDied, UsageError
+from ..probe import ask
 from ..system import Endpoint
 from ..wait import Pending, until
 from .kubectl import Kubectl
@@ -60,7 +61,7 @@ class Proxy:
                 hold=[self._ports.descriptor(self.port)],
             )
         )
-        until("kubectl proxy", self._listens, timeout=_TIMEOUT, alive=self.check)
+        until("kubectl proxy", self._answers, timeout=_TIMEOUT, alive=self.check)
 
     def close(self) -> None:
         """End it; harmless if it does not run."""
@@ -83,8 +84,8 @@ class Proxy:
         path = f"/api/v1/namespaces/{namespace}/services/{service}:{port}/proxy"
         return Endpoint(HOST, self.port, path)
 
-    def _listens(self) -> bool:
-        return _listens(self.port)
+    def _answers(self) -> bool:
+        return ask(f"http://{HOST}:{self.port}/readyz", lambda answer: answer.text.strip() == "ok")
 
 
 class Forward:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import signal
 from collections.abc import Iterator
@@ -12,7 +10,9 @@ from contextlib import contextmanager
 from ..backends.guarded import Guarded, Plan
 from ..backends.ports import Ports
 from ..generator import Brief, Remains
+from ..probe import Answer, ask
 from ..programs import provide
+from ..wait import Pending
 from . import words
 
 
@@ -68,15 +68,10 @@ class Process:
 
     def begun(self) -> bool:
         """Whether set-up is over and iterations are being made."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=1.0)
         try:
-            connection.request("GET", "/v1/status")
-            content = json.loads(connection.getresponse().read())
-            return int(content["data"]["attributes"]["status"]) >= words.RUNNING
-        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
+            return ask(f"http://127.0.0.1:{self._port}/v1/status", _runs, timeout=1.0)
+        except Pending:
             return False  # not up yet, or ending
-        finally:
-            connection.close()
 
     def interrupt(self) -> None:
         """Ask it to end in order."""
@@ -86,3 +81,7 @@ class Process:
         """Return how it ended; its files are where they belong already."""
         self._k6.stop()
         return Remains(self._k6.status)
+
+
+def _runs(answer: Answer) -> bool:
+    return int(answer.json()["data"]["attributes"]["status"]) >= words.RUNNING
