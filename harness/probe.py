@@ -70,8 +70,8 @@ def ask(  # noqa: PLR0913 - a request has as many parts
 
     Args:
         url: whom; a path, with a client that has a base URL.
-        pick: reads the answer. What it stumbles over (no JSON, a key or an item that is not there, another
-            type) is "not yet", and so is :class:`~harness.wait.Pending`, by which it says so itself.
+        pick: reads the answer. What it stumbles over (no JSON, a key, an item or a next one that is not
+            there, another type) is "not yet", and so is :class:`~harness.wait.Pending` that it raises itself.
         method: of the request.
         params: of the query.
         content: the request's body.
@@ -110,7 +110,7 @@ def ask(  # noqa: PLR0913 - a request has as many parts
 
 
 _UNREACHED = (httpx.HTTPError, http.client.HTTPException, OSError)
-_STUMBLES = (ValueError, LookupError, TypeError, AttributeError)
+_STUMBLES = (ValueError, LookupError, TypeError, AttributeError, StopIteration)
 
 
 @contextmanager

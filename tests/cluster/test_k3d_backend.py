@@ -22,7 +22,7 @@ import psutil
 import pytest
 
 from experiments.cluster import PROMETHEUS as THE_EXCHANGES
-from harness import chaos
+from harness import chaos, probe
 from harness.backends.k3d import K3dBackend
 from harness.backends.kube import KubeBackend
 from harness.cluster.deployment import ClusterDeployment
@@ -30,6 +30,7 @@ from harness.cluster.kubectl import Kubectl
 from harness.errors import ClusterError, HarnessError, ServiceDied, Unsupported, UsageError, WaitTimeout
 from harness.options import Options
 from harness.system import Image, Kubernetes, Service, System
+from harness.wait import until
 
 SMALL = Path(__file__).with_name("small")
 ROOT = Path(__file__).parents[2]
@@ -87,13 +88,6 @@ def variant(directory: Path, patch: str) -> System:
     return replace(WEB, kubernetes=replace(WEB.kubernetes, overlay=overlay))
 
 
-def eventually(look: Callable[[], list[Any]], seconds: float = 30.0) -> list[Any]:
-    deadline = time.monotonic() + seconds
-    while not (found := look()) and time.monotonic() < deadline:
-        time.sleep(0.5)
-    return found
-
-
 @pytest.fixture(scope="module")
 def tools(needed: Callable[..., None]) -> None:
     """Everything that the backend needs; else the test is skipped."""
@@ -143,8 +137,8 @@ def check_for(deployment: ClusterDeployment, seconds: float) -> None:
 
 
 def ask(deployment: ClusterDeployment, query: str) -> list[Any]:
-    answer = httpx.get(f"{deployment.prometheus}/api/v1/query", params={"query": query}, trust_env=False)
-    return list(answer.json()["data"]["result"])
+    url = f"{deployment.prometheus}/api/v1/query"
+    return probe.ask(url, lambda answer: list(answer.json()["data"]["result"]), params={"query": query})
 
 
 class TestUp:
@@ -154,9 +148,9 @@ class TestUp:
         put(web, "/mark", "here")
         assert get(web, "/mark") == "here"
         assert web.inside("web").url == "http://web.small.svc:8080"
-        (up,) = eventually(lambda: ask(web, 'up{job="web"} == 1'))
+        (up,) = until("web to be up", lambda: ask(web, 'up{job="web"} == 1') or None, timeout=60)
         assert set(up["metric"]) == {"__name__", "job", "instance"}
-        (found,) = eventually(lambda: ask(web, "small:requests:sum"))
+        (found,) = until("its rule", lambda: ask(web, "small:requests:sum") or None, timeout=60)
         assert found["value"][1] == "7"
         assert "listening" in web.logs("web")
         web.check()
@@ -460,11 +454,11 @@ def test_ctrl_c_while_the_cluster_is_made_leaves_nothing(tmp_path: Path) -> None
         stderr=subprocess.STDOUT,
         text=True,
     )
-    deadline = time.monotonic() + 120
-    while not nodes(name):
+
+    def alive() -> None:
         assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+
+    until("a node", lambda: nodes(name) or None, timeout=120, alive=alive)
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=120)
     assert "KeyboardInterrupt" in said

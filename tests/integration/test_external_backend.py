@@ -9,12 +9,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from harness.backends import external, prometheus
+from harness.backends import external
 from harness.backends.external import ExternalBackend
 from harness.backends.guarded import Guarded, Plan
 from harness.backends.local import LocalBackend, LocalDeployment
 from harness.backends.ports import Ports
 from harness.errors import ServiceDied, UsageError, WaitTimeout
+from harness.probe import ask
 from harness.programs import provide
 from harness.system import Command, Place, Process, Service, System
 from harness.wait import until
@@ -94,7 +95,9 @@ def test_a_prometheus_that_is_none(
     assert "where PROMETHEUS_URL points" in str(caught.value)
 
 
-def test_a_prometheus_without_remote_write(running: LocalDeployment, tmp_path: Path) -> None:
+def test_a_prometheus_without_remote_write(
+    running: LocalDeployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "prometheus.yml").write_text("{}")
     with Ports() as ports:
         port = ports.reserve()
@@ -106,12 +109,8 @@ def test_a_prometheus_without_remote_write(running: LocalDeployment, tmp_path: P
         )
         with Guarded(Plan(argv, cwd=tmp_path, log=tmp_path / "log", hold=[ports.descriptor(port)])):
             url = f"http://127.0.0.1:{port}"
-            with httpx.Client(base_url=url) as client:
-                until(
-                    "Prometheus",
-                    lambda: prometheus.ask(client, "/api/v1/query", query="vector(1)"),
-                    timeout=20,
-                )
+            until("Prometheus", lambda: ask(f"{url}/-/ready", lambda _: True), timeout=60)
+            monkeypatch.setattr(external, "_PATIENCE", 1.0)  # for what will never come
             told = {"ONE_URL": running.endpoint("one").url, "PROMETHEUS_URL": url}
             with (
                 pytest.raises(UsageError, match="does not take remote write") as caught,

@@ -16,6 +16,7 @@ import pytest
 
 from harness.backends.guarded import Guarded, Plan
 from harness.errors import CommandError, ServiceDied
+from harness.wait import until
 
 # A service that is hard to end: one child ignores SIGTERM, one is stopped, one has double-forked into a
 # session of its own. Each writes its id into the current directory.
@@ -53,10 +54,7 @@ time.sleep(600)
 
 
 def eventually(what: str, true: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.02)
+    until(what, lambda: true() or None, timeout=seconds, interval=0.02)
 
 
 def alive(pid: int) -> bool:

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pytest
 from harness.backends.local import LocalBackend, LocalDeployment
 from harness.errors import ServiceDied, UsageError, WaitTimeout
 from harness.system import Capability, Command, Place, Process, Service, System
+from harness.wait import until
 
 SERVER = Path(__file__).with_name("tiny_server.py")
 RULES = """
@@ -52,13 +52,6 @@ def tiny(
 def ours() -> set[int]:
     """Processes below this test, guards and their trees included."""
     return {child.pid for child in psutil.Process().children(recursive=True)}
-
-
-def eventually(what: str, true: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.02)
 
 
 def died(deployment: LocalDeployment) -> bool:
@@ -202,7 +195,7 @@ def test_a_death_nobody_asked_for(tmp_path: Path) -> None:
         with pytest.raises(httpx.HTTPError):
             httpx.get(f"{deployment.endpoint('tiny').url}/die")
 
-        eventually("the death is seen", partial(died, deployment))
+        until("the death to be seen", partial(died, deployment), timeout=20)
         with pytest.raises(ServiceDied) as caught:
             deployment.check()
     assert "ended by SIGKILL" in str(caught.value)

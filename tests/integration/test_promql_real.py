@@ -20,19 +20,19 @@ import time
 import types
 import wsgiref.simple_server
 
-import httpx
 import prometheus_client
 import pytest
 
 from harness.backends.ports import Ports
 from harness.evidence import Evidence
 from harness.expect import Below
+from harness.probe import ask
 from harness.programs import provide
 from harness.promql import Prometheus
 from harness.sample import Empty, Failed, NotANumber, NoValue, Partial, Series, Several, Stale, Value
 from harness.units import ms
 from harness.verdict import Verdict
-from harness.wait import Pending, until
+from harness.wait import Pending, running, until
 from harness.window import Window
 
 BUCKETS = (0.01, 0.1, 1.0)
@@ -93,8 +93,8 @@ def prometheus_process(directory, port, targets):
 
 def ask_without_limit(url, query, at):
     """What Prometheus says to those who do not limit how far it looks back."""
-    answer = httpx.get(f"{url}/api/v1/query", params={"query": query, "time": at}, trust_env=False).json()
-    return answer["data"]["result"]
+    asked = {"query": query, "time": str(at)}
+    return ask(f"{url}/api/v1/query", lambda answer: answer.json()["data"]["result"], params=asked)
 
 
 @pytest.fixture(scope="module")
@@ -113,10 +113,10 @@ def lab(tmp_path_factory):
         stack.callback(process.wait)
         stack.callback(process.kill)
         url = f"http://127.0.0.1:{port}"
-        yield scenario(url, evidence, targets, process)
+        yield scenario(url, evidence, targets, process, directory / "prometheus.log")
 
 
-def scenario(url, evidence, targets, process):
+def scenario(url, evidence, targets, process, log):
     seconds = prometheus_client.Histogram(
         "seconds", "Durations", registry=targets["steady"].registry, buckets=BUCKETS
     )
@@ -124,18 +124,12 @@ def scenario(url, evidence, targets, process):
     nan.set(float("nan"))
 
     def ready():
-        try:
-            up = ask_without_limit(url, "sum(up)", time.time())
-        except httpx.HTTPError as error:
-            raise Pending(str(error)) from error
+        up = ask_without_limit(url, "sum(up)", time.time())
         if not up or up[0]["value"][1] != "4":
             raise Pending(f"sum(up) = {up}")
         return True
 
-    def alive():
-        assert process.poll() is None, "Prometheus ended"
-
-    until("Prometheus to scrape all targets", ready, timeout=30, alive=alive)
+    until("Prometheus to scrape all targets", ready, timeout=60, alive=running(process, log))
     begun = time.time()
 
     def run(until_second):

@@ -7,7 +7,6 @@ import errno
 import json
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from engine import publisher as publisher_module
 from engine.errors import WalError
 from engine.events import Event
 from engine.shard import Shard
+from harness.wait import until
 
 Make = Callable[..., Shard]
 
@@ -335,9 +335,7 @@ def test_a_saved_sequence_has_its_own_marks(
         if path.name == "published.tmp" and not saved:
             broker.open.clear()
             broker.lose_disk()
-            give_up = time.monotonic() + 20
-            while not made.publisher.resends and time.monotonic() < give_up:
-                time.sleep(0.001)
+            until("the loss to be noticed", lambda: made.publisher.resends > 0, timeout=60, interval=0.001)
         return opened(path, *mode, **more)
 
     def replace(path: Path, target: Path) -> Path:

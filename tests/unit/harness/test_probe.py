@@ -87,6 +87,8 @@ def test_other_looks_can_be_not_yet_too():
             raise error
     with pytest.raises(Pending, match="no answer within 3 s"), not_yet(3):
         raise TimeoutError
+    with pytest.raises(Pending, match="StopIteration"), not_yet():
+        next(iter(()))
     with pytest.raises(ZeroDivisionError), not_yet():
         raise ZeroDivisionError
 
