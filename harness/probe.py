@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from .errors import named
 from .wait import Pending
 
 T = TypeVar("T")
@@ -158,4 +159,4 @@ def _named(error: BaseException) -> str:
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror.lower()
         cause = cause.__cause__ or cause.__context__
-    return f"{type(error).__name__}: {error}"
+    return named(error)
