@@ -9,16 +9,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from harness import k6
-from harness.chaos import Fault
-from harness.errors import Inconclusive, WaitTimeout
-from harness.evidence import Json
-from harness.probe import Answer, ask
-from harness.run import Run
-from harness.sample import NoValue, Value
-from harness.system import Deployment
-from harness.trial import Stage, Trial
-from harness.wait import Pending, until
+from verdict_harness.errors import Inconclusive, WaitTimeout
+from verdict_harness.loads import Stage, Trial, requests
+from verdict_harness.processes import Answer, Pending, ask, until
+from verdict_harness.record import Json, Run
+from verdict_harness.samples import NoValue, Value
+from verdict_harness.systems import Deployment, Fault
 
 from .broker import read_orders
 from .exchange import BROKER
@@ -26,6 +22,7 @@ from .loads import PROFILES, Workload
 
 UNDER_WAY = 4.0  # seconds in which what was under way when the broker went may still be acknowledged
 LOOK = 1.0  # seconds between two looks at what it has left
+LEAST = 0.8  # of its planned length; to inject it takes seconds, and the load does not wait
 DRAIN = 120.0  # seconds that the shard has to hand over what it kept, once the broker answers again
 
 Breaking = Callable[[Deployment, str], Fault]
@@ -36,7 +33,7 @@ class Outage:
 
     Attributes:
         trial: the load.
-        fault: what was done to the broker, and when, as on record.
+        fault: what was done to the broker, and when, as on record, and for how long it was ``planned``.
         trouble: every reason why nothing may be concluded from it.
     """
 
@@ -68,8 +65,12 @@ class Outage:
         return float(self.fault[what]) - began
 
     def _doubts(self) -> Sequence[str]:
-        if "bit" not in self.fault or "healed" not in self.fault:
+        if not {"bit", "healing", "healed"} <= self.fault.keys():
             return ["the broker was never gone: no fault bit"]
+        planned = self.fault.get("planned", 0.0)
+        gone = min(self.fault["healing"], self.trial.window.end) - self.fault["injected"]
+        if gone < LEAST * planned:
+            return [f"the broker was gone for {gone:.0f} s of the load, and was to be for {planned:.0f} s"]
         # Errors prove a moment without it; that no event gets through proves that it was gone all the while.
         errors = self.during.growth("me_event_publish_errors_total")
         silent = self.trial.part(self._at("injected") + UNDER_WAY, self._at("healing"))
@@ -113,7 +114,7 @@ def perform(stage: Stage, fault: str, breaking: Breaking) -> Outage:
         def end() -> Json:
             for one in made:
                 one.heal()
-            return made[0].to_json() if made else {}
+            return {**made[0].to_json(), "planned": lasting} if made else {}
 
         plan = dataclasses.replace(workload.plan(run.run_id), actions=actions)
         trial = stage.trial(plan, workload.suspicions)
@@ -154,7 +155,7 @@ def aftermath(stage: Stage, outage: Outage) -> Any:
 
 def _accepted(run: Run, load: str) -> set[str]:
     path: Path = run.evidence.folder(f"loads/{load}")
-    return {request.id for request in k6.requests(path, {"name": "order"}) if request.status == 200}
+    return {request.id for request in requests(path, {"name": "order"}) if request.status == 200}
 
 
 def _drained(deployment: Deployment, since: float) -> float | None:

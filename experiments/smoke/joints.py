@@ -8,8 +8,7 @@ from typing import Any
 import httpx
 
 from experiments.exchange import GATEWAY, SYMBOLS, shard_service
-from harness.backends.prometheus import wait_until_scraped
-from harness.system import Deployment
+from verdict_harness.systems import Deployment, wait_until_scraped
 
 SCRAPE = 5.0
 

@@ -18,9 +18,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from harness.backends.ports import Ports
-from harness.probe import ask
-from harness.wait import running, until
+from verdict_harness.processes import Ports, ask, running, until
 
 
 class FakeShard(ThreadingHTTPServer):

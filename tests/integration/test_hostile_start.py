@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import chaos
-from harness.backends.local import LocalBackend
-from harness.errors import WaitTimeout
-from harness.probe import Answer, ask
-from harness.system import Command, Place, Process, Service, System
+from verdict_harness.errors import WaitTimeout
+from verdict_harness.processes import Answer, ask
+from verdict_harness.systems import Command, LocalBackend, Place, Process, Service, System, chaos
 
 SERVER = Path(__file__).parents[1] / "hostile.py"
 

@@ -16,9 +16,8 @@ from testcontainers.core.image import DockerImage
 from testcontainers.core.labels import create_labels
 
 from experiments.cluster import ENGINE_IMAGE, GATEWAY_IMAGE
-from harness.probe import ask, not_yet
-from harness.system import Image
-from harness.wait import until
+from verdict_harness.processes import ask, not_yet, until
+from verdict_harness.systems import Image
 
 BASE = "python:3.11-slim-bookworm"
 RESTRICTED = {

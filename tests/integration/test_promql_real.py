@@ -23,17 +23,24 @@ import wsgiref.simple_server
 import prometheus_client
 import pytest
 
-from harness.backends.ports import Ports
-from harness.evidence import Evidence
-from harness.expect import Below
-from harness.probe import ask
-from harness.programs import provide
-from harness.promql import Prometheus
-from harness.sample import Empty, Failed, NotANumber, NoValue, Partial, Series, Several, Stale, Value
-from harness.units import ms
-from harness.verdict import Verdict
-from harness.wait import Pending, running, until
-from harness.window import Window
+from verdict_harness.processes import Pending, Ports, ask, running, until
+from verdict_harness.programs import provide
+from verdict_harness.record import Evidence
+from verdict_harness.samples import (
+    Empty,
+    Failed,
+    NotANumber,
+    NoValue,
+    Partial,
+    Prometheus,
+    Series,
+    Several,
+    Stale,
+    Value,
+    Window,
+    ms,
+)
+from verdict_harness.verdicts import Below, Verdict
 
 BUCKETS = (0.01, 0.1, 1.0)
 

@@ -18,13 +18,10 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from testcontainers.community.kafka import RedpandaContainer
 from testcontainers.core.container import ExecConfig
 
-from harness.backends.ports import Ports
-from harness.backends.ready import answers
-from harness.brokers import kafka as kafka_service
-from harness.probe import not_yet
-from harness.programs import provide
-from harness.system import Endpoint
-from harness.wait import Pending, running, until
+from verdict_harness.processes import Pending, Ports, not_yet, running, until
+from verdict_harness.programs import provide
+from verdict_harness.systems import Endpoint, answers
+from verdict_harness.systems import kafka as kafka_service
 
 REDPANDA = "redpandadata/redpanda:v26.1.14"
 KAFKA = kafka_service()
@@ -201,7 +198,7 @@ class KafkaProcess(Broker):
 
 
 class _At:
-    """See :class:`harness.system.Place`."""
+    """See :class:`verdict_harness.systems.Place`."""
 
     def __init__(self, directory: Path, ports: dict[str, int]) -> None:
         self.directory = directory

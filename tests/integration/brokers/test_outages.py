@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from harness.wait import until
+from verdict_harness.processes import until
 
 ORDERS = 200
 TOPICS = ("orders", "matches")

@@ -14,14 +14,21 @@ import yaml
 
 from experiments.exchange import BROKER, MULTI, RULES, SYMBOLS, shard_service
 from experiments.loads import Workload
-from harness import k6
-from harness.backends.local import LocalBackend
-from harness.backends.prometheus import wait_until_scraped
-from harness.probe import ask
-from harness.run import Run, Watched
-from harness.system import Command, Deployment, Endpoint, Place, Process, Service, System
-from harness.trial import Stage, Trial
-from harness.wait import until
+from verdict_harness import loads as k6
+from verdict_harness.loads import Stage, Trial
+from verdict_harness.processes import ask, until
+from verdict_harness.record import Run, Watched
+from verdict_harness.systems import (
+    Command,
+    Deployment,
+    Endpoint,
+    LocalBackend,
+    Place,
+    Process,
+    Service,
+    System,
+    wait_until_scraped,
+)
 
 SECONDS = 22
 ORDER = {"orders": "orderId", "matches": "takerOrderId"}  # whose event it is

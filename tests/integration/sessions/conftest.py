@@ -16,9 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from harness import wait
-from harness.probe import Answer, ask
-from harness.wait import Pending, until
+from verdict_harness.processes import Answer, Pending, ask, until, wait
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.wait import until
+from verdict_harness.processes import until
 
 NAMES = ("little.match-p99", "little.client-p99", "little.errors", "little.matches")
 USAGE_ERROR, INTERRUPTED = 4, 2

@@ -18,7 +18,7 @@ from engine import publisher as publisher_module
 from engine.errors import WalError
 from engine.events import Event
 from engine.shard import Shard
-from harness.wait import until
+from verdict_harness.processes import until
 
 Make = Callable[..., Shard]
 

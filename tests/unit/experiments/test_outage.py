@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from experiments.outage import Outage
-from harness.errors import Inconclusive
-from harness.sample import Empty, Value
+from verdict_harness.errors import Inconclusive
+from verdict_harness.samples import Empty, Value
 
 FAULT = {"fault": "pause", "injected": 1060, "bit": 1062, "healing": 1170, "healed": 1180, "answered": 1181}
 
@@ -18,6 +18,7 @@ class Load:
     began = 1000.0
     trouble = ()
     load = SimpleNamespace(requests=3060)
+    window = SimpleNamespace(end=1180)
 
     def __init__(self, errors=7.0, sent=0.0):
         self.errors, self.sent = errors, sent
@@ -65,6 +66,18 @@ def test_a_shard_that_hangs_counts_no_errors_but_its_events_stand_still():
 def test_a_broker_that_came_back_early_was_not_gone_all_the_while():
     (said,) = Outage(Load(errors=3.0, sent=40.0), FAULT).trouble
     assert said == "the shard did not miss the broker: 3 publish errors, and 40 events sent"
+
+
+@pytest.mark.parametrize("when", [{"injected": 1100.0, "bit": 1101.0}, {"healing": 1130}])
+def test_an_outage_that_was_much_shorter_than_planned(when):
+    assert Outage(Load(), {**FAULT, "planned": 120.0}).trouble == ()
+    (said,) = Outage(Load(), {**FAULT, **when, "planned": 120.0}).trouble
+    assert said == "the broker was gone for 70 s of the load, and was to be for 120 s"
+
+
+def test_what_lasted_beyond_the_load_was_no_outage_of_it():
+    (said,) = Outage(Load(), {**FAULT, "injected": 1150.0, "healing": 1300.0, "planned": 120.0}).trouble
+    assert "gone for 30 s" in said
 
 
 def test_the_loads_own_trouble_stays():

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from harness.command import Cancelled, run, tail
-from harness.errors import CommandError
-from harness.wait import until
+from verdict_harness.errors import CommandError
+from verdict_harness.processes import Cancelled, run, tail, until
 
 if TYPE_CHECKING:
     from pathlib import Path

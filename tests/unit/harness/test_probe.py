@@ -5,10 +5,9 @@ import sys
 
 import pytest
 
-from harness.errors import ServiceDied, WaitTimeout
-from harness.probe import Answer, ask, not_yet
-from harness.wait import Pending, running, until
 from tests.hostile import INSTEAD, hostile, http
+from verdict_harness.errors import ServiceDied, WaitTimeout
+from verdict_harness.processes import Answer, Pending, ask, not_yet, running, until
 
 RIGHT = http({"status": "success", "data": {"result": [{"value": [0, "5"]}]}})
 

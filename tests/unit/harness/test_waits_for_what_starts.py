@@ -11,18 +11,23 @@ import httpx
 import pytest
 
 from experiments import outage
-from harness import chaos
-from harness.backends import external, prometheus
-from harness.backends.external import ExternalBackend
-from harness.backends.ready import answers
-from harness.cluster import proxy, waiting
-from harness.cluster.kubectl import Kubectl
-from harness.cluster.watch import Watch
-from harness.errors import UsageError, WaitTimeout
-from harness.k6 import here, live
-from harness.system import Endpoint, Service, System
-from harness.wait import Pending, until
 from tests.hostile import INSTEAD, hostile, http
+from verdict_harness.errors import UsageError, WaitTimeout
+from verdict_harness.kubernetes import proxy, waiting
+from verdict_harness.kubernetes.kubectl import Kubectl
+from verdict_harness.kubernetes.watch import Watch
+from verdict_harness.loads import here, live
+from verdict_harness.processes import Pending, until
+from verdict_harness.systems import (
+    Endpoint,
+    ExternalBackend,
+    Service,
+    System,
+    answers,
+    chaos,
+    external,
+    prometheus,
+)
 
 # A silence is waited for as long as an answer may take: test_probe.py does that.
 QUICK = {name: what for name, what in INSTEAD.items() if name != "silence"}
