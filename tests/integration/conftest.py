@@ -34,7 +34,7 @@ from verdict_harness.systems import kafka as kafka_service
 
 NOWHERE = "127.0.0.1:1"
 MADE_BY = "VERDICT_TESTS_SESSION"
-PATIENCE = 10  # seconds in which what was told to end does
+PATIENCE = 30  # seconds in which what was told to end does
 BOOK = ("me_orderbook_depth", "me_orderbook_price_levels")
 
 
@@ -147,7 +147,7 @@ class Engine:
                 stdout=file,
                 stderr=subprocess.STDOUT,
             )
-        self.client = httpx.Client(timeout=30)
+        self.client = httpx.Client(timeout=60)
 
     def close(self) -> None:
         self.client.close()
@@ -166,7 +166,7 @@ class Engine:
         assert health == {"status": "UP", "shardId": "a"}
         return self
 
-    def until(self, probe: Callable[[], Any], seconds: float = 60) -> Any:
+    def until(self, probe: Callable[[], Any], seconds: float = 120) -> Any:
         """What ``probe`` finds; a sample, a line of the log or an answer that it misses is not there yet."""
 
         def look() -> Any:
@@ -208,7 +208,7 @@ class Engine:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def kill(self) -> None:
         self.process.kill()
@@ -312,7 +312,7 @@ def running_kafka(directory: Path, amend: Callable[[Place], str] = lambda _place
             )
         try:
             broker, at = kafka_service(), Endpoint("127.0.0.1", place.port("kafka"))
-            until("Kafka", lambda: answers(broker, lambda _: at), timeout=90, alive=running(process, log))
+            until("Kafka", lambda: answers(broker, lambda _: at), timeout=180, alive=running(process, log))
             yield Kafka(place, process)
         finally:
             process.kill()

@@ -94,7 +94,7 @@ def healthy(container: DockerContainer) -> dict[str, Any]:
 
 def ended(container: DockerContainer) -> int:
     """Wait until it has ended; return the exit status."""
-    return container.get_wrapped_container().wait(timeout=30)["StatusCode"]
+    return container.get_wrapped_container().wait(timeout=120)["StatusCode"]
 
 
 def stopped(container: DockerContainer) -> int:

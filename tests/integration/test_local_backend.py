@@ -31,7 +31,7 @@ groups:
 
 
 def tiny(
-    name: str = "tiny", *words: str, needs: str = "", timeout: float = 20.0, scrape: bool = False
+    name: str = "tiny", *words: str, needs: str = "", timeout: float = 120.0, scrape: bool = False
 ) -> Service:
     def command(at: Place) -> Command:
         env = {"PORT": str(at.port("http")), "MARK": f"{at.directory / 'mark'}"}
@@ -195,7 +195,7 @@ def test_a_death_nobody_asked_for(tmp_path: Path) -> None:
         with pytest.raises(httpx.HTTPError):
             httpx.get(f"{deployment.endpoint('tiny').url}/die")
 
-        until("the death to be seen", partial(died, deployment), timeout=20)
+        until("the death to be seen", partial(died, deployment), timeout=60)
         with pytest.raises(ServiceDied) as caught:
             deployment.check()
     assert "ended by SIGKILL" in str(caught.value)

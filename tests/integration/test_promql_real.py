@@ -65,7 +65,7 @@ class Target:
             except OSError as error:  # somebody may be trying whether the port is free
                 raise Pending(str(error)) from error
 
-        self._server = until(f"port {self.port}", listen, timeout=10)
+        self._server = until(f"port {self.port}", listen, timeout=60)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
 

@@ -21,7 +21,7 @@ NAME = "prometheus"
 INTERVAL = "5s"
 LOOKBACK = "15s"
 
-_TIMEOUT = 45.0  # seconds; a target is scraped within one interval of being there, a rule evaluated one later
+_TIMEOUT = 90.0  # seconds; a target is scraped within one interval of being there, a rule evaluated one later
 _LOOKBACK = float(LOOKBACK.removesuffix("s"))
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _RANGE = re.compile(r"\[(\d+)([smh])[\]:]")

@@ -67,7 +67,7 @@ class Broker(ABC):
         return answers(KAFKA, lambda _: Endpoint(self.host, self.port), 2.0)
 
     def wait(self) -> None:
-        until("the broker", self.look, timeout=90, alive=self.alive)
+        until("the broker", self.look, timeout=180, alive=self.alive)
 
     def restart(self, *, empty: bool = False) -> None:
         self.kill()

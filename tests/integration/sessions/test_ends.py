@@ -92,7 +92,7 @@ def test_a_session_that_is_killed_leaves_no_process_and_no_pass(little, how, num
     assert running.find("-m", "engine")
     assert running.find("k6", "run")
     how(running)
-    until("the guards to end everything", lambda: not running.survivors(), timeout=30)
+    until("the guards to end everything", lambda: not running.survivors(), timeout=120)
     ended = running.end()
     assert ended.status == -number
     assert "Traceback" not in ended.text
