@@ -9,11 +9,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from verdict_harness.errors import Inconclusive, WaitTimeout
 from verdict_harness.loads import Stage, Trial, requests
-from verdict_harness.processes import Pending, until
+from verdict_harness.processes import Answer, Pending, ask, until
 from verdict_harness.record import Json, Run
 from verdict_harness.samples import NoValue, Value
 from verdict_harness.systems import Deployment, Fault
@@ -23,6 +21,7 @@ from .exchange import BROKER
 from .loads import PROFILES, Workload
 
 UNDER_WAY = 4.0  # seconds in which what was under way when the broker went may still be acknowledged
+LOOK = 1.0  # seconds between two looks at what it has left
 LEAST = 0.8  # of its planned length; to inject it takes seconds, and the load does not wait
 DRAIN = 120.0  # seconds that the shard has to hand over what it kept, once the broker answers again
 
@@ -164,21 +163,18 @@ def _drained(deployment: Deployment, since: float) -> float | None:
     left = "me_event_backlog_orders"
     query = f"sum({left} and timestamp({left}) > {since:.3f})"
 
-    def nothing_left() -> bool:
-        try:
-            answer = httpx.get(
-                f"{deployment.prometheus}/api/v1/query", params={"query": query}, timeout=5, trust_env=False
-            )
-            result = answer.json()["data"]["result"]
-        except (httpx.HTTPError, ValueError, LookupError) as error:
-            raise Pending(f"Prometheus: {error!r}") from None
+    def nothing_left(answer: Answer) -> bool:
+        result = answer.json()["data"]["result"]
         if not result or float(result[0]["value"][1]):
             raise Pending(f"{result[0]['value'][1]} orders left" if result else "no scrape since")
         return True
 
+    def look() -> bool:
+        return ask(f"{deployment.prometheus}/api/v1/query", nothing_left, params={"query": query}, timeout=5)
+
     began = time.monotonic()
     try:
-        until("the shard to send what it kept", nothing_left, timeout=DRAIN, interval=1.0)
+        until("the shard to send what it kept", look, timeout=DRAIN, interval=LOOK)
     except WaitTimeout:
         return None  # what did not arrive in that time is missing, and the consumer will say so
     return round(time.monotonic() - began, 1)

@@ -20,6 +20,7 @@ import pytest
 
 from verdict_harness import loads as k6
 from verdict_harness.errors import FaultError, LoadError
+from verdict_harness.processes import ask, until
 from verdict_harness.systems import Command, LocalBackend, Place, Process, Service, System
 from verdict_harness.systems.local import LocalDeployment
 
@@ -298,20 +299,26 @@ from verdict_harness.systems import System
 from test_k6_runner import run, script, tiny
 at = Path(sys.argv[2])
 with LocalBackend().deploy(System("tiny", (tiny("quick"),)), at / "run") as deployment:
-    print("up", flush=True)
+    print("up", deployment.endpoint("quick").url, flush=True)
     run(deployment, script(at, seconds=60), at, planned=1200, seconds=60.0)
 """
+
+
+def orders_at(url: str) -> int:
+    return ask(f"{url}/metrics", lambda answer: int(answer.text.split()[-1]))
 
 
 def test_ctrl_c_writes_what_was_measured_and_goes_on(tmp_path: Path) -> None:
     words = [sys.executable, "-c", CTRL_C, str(Path(__file__).parent), str(tmp_path)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    assert process.stdout.readline() == "up\n"
-    deadline = time.monotonic() + 30
-    while not (tmp_path / "load" / "raw.csv.gz").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(3.0)
+    up, url = process.stdout.readline().split()
+    assert up == "up"
+
+    def alive() -> None:
+        assert process.poll() is None
+
+    until("orders", lambda: orders_at(url) >= 20, timeout=60, alive=alive)
     below = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)

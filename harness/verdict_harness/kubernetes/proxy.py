@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from ..errors import HarnessError, ServiceDied, UsageError
-from ..processes import Guarded, Pending, Plan, Ports, until
+from ..processes import Guarded, Pending, Plan, Ports, ask, until
 from ..systems import Endpoint
 from .kubectl import Kubectl
 
@@ -58,7 +58,7 @@ class Proxy:
                 hold=[self._ports.descriptor(self.port)],
             )
         )
-        until("kubectl proxy", self._listens, timeout=_TIMEOUT, alive=self.check)
+        until("kubectl proxy", self._answers, timeout=_TIMEOUT, alive=self.check)
 
     def close(self) -> None:
         """End it; harmless if it does not run."""
@@ -81,8 +81,8 @@ class Proxy:
         path = f"/api/v1/namespaces/{namespace}/services/{service}:{port}/proxy"
         return Endpoint(HOST, self.port, path)
 
-    def _listens(self) -> bool:
-        return _listens(self.port)
+    def _answers(self) -> bool:
+        return ask(f"http://{HOST}:{self.port}/readyz", lambda answer: answer.text.strip() == "ok")
 
 
 class Forward:

@@ -1,7 +1,6 @@
 """What a consumer may rely on, with each broker: topics, schemas, keys, order, and events that come twice."""
 
 import json
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -11,6 +10,8 @@ import jsonschema
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
+
+from verdict_harness.processes import until
 
 EVENTS = Path(__file__).parents[3] / "docs" / "events"
 SCHEMAS = {
@@ -33,10 +34,7 @@ def without_topics(broker: Any) -> AdminClient:
     if there := list(partitions(broker)):
         for future in admin.delete_topics(there, operation_timeout=20).values():
             future.result(20)
-    deadline = time.monotonic() + 20
-    while partitions(broker):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until("the topics to go", lambda: not partitions(broker), timeout=60)
     return admin
 
 
@@ -69,10 +67,8 @@ def test_the_engine_makes_the_topics_with_12_partitions(
     if before != "none":
         for topic in TYPES:
             admin.list_topics(topic, timeout=20)  # librdkafka lets the broker make it
-        deadline = time.monotonic() + 20
-        while partitions(broker) != {"orders": 1, "matches": 1}:
-            assert time.monotonic() < deadline, partitions(broker)
-            time.sleep(0.1)
+        made = {"orders": 1, "matches": 1}
+        until("the topics to come", lambda: partitions(broker) == made, timeout=60)
 
     it = engine(KAFKA_BOOTSTRAP=broker.bootstrap).ready()
     trade(it, 8)

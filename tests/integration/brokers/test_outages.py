@@ -11,6 +11,8 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from verdict_harness.processes import until
+
 ORDERS = 200
 TOPICS = ("orders", "matches")
 
@@ -157,10 +159,7 @@ def write_over(broker: Any) -> None:
     admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
     for future in admin.delete_topics(list(TOPICS), operation_timeout=20).values():
         future.result(20)
-    deadline = time.monotonic() + 20
-    while set(TOPICS) & set(admin.list_topics(timeout=20).topics):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until("the topics to go", lambda: not set(TOPICS) & set(admin.list_topics(timeout=20).topics), timeout=60)
     for future in admin.create_topics([NewTopic(topic, 12, 1) for topic in TOPICS]).values():
         future.result(20)
     producer = Producer({"bootstrap.servers": broker.bootstrap, "log_level": 0, "partitioner": "murmur2"})

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from engine.events import events
 from engine.books import Matcher
+from engine.events import events
 from engine.orders import Order
 from experiments.judging.oracle import EXECUTED, PLACED, RESTED, audit
 
