@@ -35,7 +35,7 @@ def test_b2(judge, run, system):
     judge(measured(run, "b2"), LIMIT)
 
 def test_ordinary(pytestconfig):
-    assert not pytestconfig.getoption("judge")
+    assert not pytestconfig.getoption("--judge")
 """
 
 
@@ -177,7 +177,7 @@ def test_what_disturbed_the_run_disturbs_the_replay(judged):
             judge(p99(1), LIMIT)
 
         def test_ordinary(pytestconfig):
-            assert pytestconfig.getoption("judge")
+            assert pytestconfig.getoption("--judge")
         """)
     assert (ended.status, ended.verdicts) == (1, {"A4.p99": "INCONCLUSIVE"})
     again = judged("", "--judge", "runs/latest")
