@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from . import backends, options, replay, requirements
+from . import backends, options, replay, requirements, short
 from .criteria import Criteria
 from .errors import HarnessError, UsageError
 from .files import forget
@@ -98,7 +98,8 @@ def _short_fixtures(manager: pytest.PytestPluginManager) -> types.ModuleType:
         one for one in manager.get_plugins() if not str(getattr(one, "__file__", "")).endswith("conftest.py")
     ]
     module = types.ModuleType("verdict_harness_fixtures")
-    for name, fixture in {"run": _run, "backend": _backend, "judge": _judge}.items():
+    for name in ("run", "backend", "judge"):
+        fixture = getattr(short, name)
         if not any(isinstance(getattr(other, name, None), type(fixture)) for other in others):
             setattr(module, name, fixture)
     return module
@@ -274,21 +275,3 @@ def verdict_judge(request: pytest.FixtureRequest) -> Judge:
             where=request.node.nodeid,
         )
     return criteria.session.judge(criterion)
-
-
-@pytest.fixture(scope="session", name="run")
-def _run(verdict_run: Run) -> Run:
-    """The run; ``verdict_run`` by its short name."""
-    return verdict_run
-
-
-@pytest.fixture(scope="session", name="backend")
-def _backend(verdict_backend: Backend) -> Backend:
-    """The backend that was asked for; ``verdict_backend`` by its short name."""
-    return verdict_backend
-
-
-@pytest.fixture(name="judge")
-def _judge(verdict_judge: Judge) -> Judge:
-    """Judge samples; ``verdict_judge`` by its short name."""
-    return verdict_judge
