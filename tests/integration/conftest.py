@@ -27,9 +27,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from testcontainers.core.docker_client import DockerClient
 from testcontainers.core.labels import LABEL_SESSION_ID, SESSION_ID
 
-from harness.backends.ports import Ports
-from harness.brokers import kafka as kafka_service
-from harness.system import Endpoint
+from verdict_harness.processes import Ports
+from verdict_harness.systems import Endpoint
+from verdict_harness.systems import kafka as kafka_service
 
 NOWHERE = "127.0.0.1:1"
 MADE_BY = "VERDICT_TESTS_SESSION"
@@ -236,7 +236,7 @@ class Engine:
 
 
 class Place:
-    """Where the broker's process runs (see :class:`harness.system.Place`)."""
+    """Where the broker's process runs (see :class:`verdict_harness.systems.Place`)."""
 
     def __init__(self, directory: Path, ports: Ports) -> None:
         self.directory = directory

@@ -14,11 +14,19 @@ import yaml
 
 from experiments.exchange import BROKER, MULTI, RULES, SYMBOLS, shard_service
 from experiments.loads import Workload
-from harness import k6
-from harness.backends.local import LocalBackend
-from harness.run import Run, Watched
-from harness.system import Command, Deployment, Endpoint, Place, Process, Service, System
-from harness.trial import Stage, Trial
+from verdict_harness import loads as k6
+from verdict_harness.loads import Stage, Trial
+from verdict_harness.record import Run, Watched
+from verdict_harness.systems import (
+    Command,
+    Deployment,
+    Endpoint,
+    LocalBackend,
+    Place,
+    Process,
+    Service,
+    System,
+)
 
 SECONDS = 22
 SCRAPED = 6.0  # seconds in which Prometheus asks every target once more

@@ -5,7 +5,7 @@ import pytest
 from engine.config import Config
 from engine.security import Security
 from experiments.exchange import SINGLE
-from harness.system import Endpoint
+from verdict_harness.systems import Endpoint
 
 
 class Somewhere:

@@ -2,10 +2,9 @@
 
 import pytest
 
-from harness import requirements
-from harness.errors import UsageError
-from harness.requirements import Requirement, gaps
-from harness.verdict import Verdict
+from verdict_harness.errors import UsageError
+from verdict_harness.verdicts import Verdict, requirements
+from verdict_harness.verdicts.requirements import Requirement, gaps
 
 TABLE = """
 ["ASR 1"]
