@@ -50,7 +50,7 @@ def damaged(path: Path, expected: str, found: str) -> NoReturn:
 
 
 def another_version(directory: Path, form: object, ours: int) -> NoReturn:
-    """Raise an :class:`~verdict_harness.errors.EvidenceError` that says which version reads format ``form``."""
+    """Raise an error that says which version reads a run of format ``form``."""
     run = load(directory / "run.json", "a run has a description")
     versions, git = run.get("versions"), run.get("git")
     by = [f"verdict-harness {versions['verdict-harness']}"] if isinstance(versions, Mapping) else []
