@@ -15,7 +15,7 @@ from pathlib import Path
 from ..errors import EvidenceError
 from ..record import write_atomic
 from ..verdicts import Judged, Verdict
-from .page import quantity
+from .page import Outcome, quantity
 
 KEY = "criterion"
 _OUTCOMES = ("failure", "error", "skipped")
@@ -38,13 +38,26 @@ def properties(judged: Judged) -> list[tuple[str, str]]:
     ]
 
 
-def settle(source: Path, targets: Sequence[Path], judged: Sequence[Judged]) -> None:
+def facts(outcome: Outcome) -> list[tuple[str, str]]:
+    """Return what is known of the run as a whole: properties of the suite."""
+    return [
+        ("run", outcome.run.run_id),
+        ("verdict", str(outcome.whole.run)),
+        ("manifest", f"sha256 {outcome.run.evidence.digest}"),
+        *(("requirement", str(one)) for one in outcome.whole.requirements),
+    ]
+
+
+def settle(
+    source: Path, targets: Sequence[Path], judged: Sequence[Judged], of_run: Sequence[tuple[str, str]] = ()
+) -> None:
     """Put what pytest wrote to ``source`` right and write it to ``targets``.
 
     Args:
         source: pytest's file; where there is none, one is made of the criteria alone.
         targets: where to write.
         judged: every criterion of the run.
+        of_run: what is known of the run as a whole; properties of the suite.
 
     Raises:
         EvidenceError: if ``source`` is no JUnit XML, or a target can't be written.
@@ -71,6 +84,7 @@ def settle(source: Path, targets: Sequence[Path], judged: Sequence[Judged]) -> N
             path, _, test = one.criterion.test.partition("::")
             place = path.removesuffix(".py").replace("/", ".")
             _fill(ET.SubElement(suite, "testcase", classname=place, name=test or name, time="0"), one)
+    _head(suite, of_run)
     _count(suite)
     text = ET.tostring(root, encoding="unicode")
     for target in targets:
@@ -84,6 +98,26 @@ def _read(source: Path) -> ET.Element:
         return ET.parse(source).getroot()  # noqa: S314 - pytest wrote it a moment ago
     except (ET.ParseError, OSError) as error:
         raise EvidenceError("this is no JUnit XML", found=str(error), where=str(source)) from error
+
+
+def manifest(path: Path) -> str:
+    """Return the manifest's digest that the file names; empty if there is no such file or it names none."""
+    try:
+        suite = ET.parse(path).getroot().find("testsuite")  # noqa: S314 - only one word is looked for in it
+    except (ET.ParseError, OSError):
+        return ""
+    return (_property(suite, "manifest") or "").removeprefix("sha256 ") if suite is not None else ""
+
+
+def _head(suite: ET.Element, of_run: Sequence[tuple[str, str]]) -> None:
+    if not of_run:
+        return
+    holder = suite.find("properties")
+    if holder is None:
+        holder = ET.Element("properties")
+        suite.insert(0, holder)
+    for name, value in of_run:
+        ET.SubElement(holder, "property", name=name, value=_fit(value))
 
 
 def _property(case: ET.Element, name: str) -> str | None:

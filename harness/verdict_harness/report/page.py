@@ -87,9 +87,12 @@ def document(outcome: Outcome) -> dict[str, Any]:
         "profile": run.profile,
         "backend": run.backend,
         "verdict": str(whole.run),
+        "summary": f"{whole} ({outcome.note})" if outcome.note else str(whole),
         "note": outcome.note,
         "started": outcome.started.isoformat(timespec="seconds"),
         "finished": outcome.finished.isoformat(timespec="seconds"),
+        "manifest": run.evidence.digest,
+        "requirements": [one.to_json() for one in whole.requirements],
         "asrs": {name: str(verdict) for name, verdict in whole.asrs.items()},
         "experiments": {name: str(verdict) for name, verdict in whole.experiments.items()},
         "failures": list(outcome.failures),
@@ -162,10 +165,11 @@ def html(outcome: Outcome) -> str:
     )
     environment.filters["instant"] = instant
     environment.filters["duration"] = duration
+    requirements = {one.name: one for one in outcome.whole.requirements}
     groups = [
         (
             asr,
-            outcome.whole.asrs.get(asr),
+            requirements.get(asr),
             [(name, list(rows)) for name, rows in groupby(members, _experiment)],
         )
         for asr, members in groupby(outcome.judged, lambda judged: judged.criterion.asr)

@@ -95,8 +95,9 @@ def summary(outcome: Outcome, report: Path | str, comparison: Comparison | None)
     """
     whole, run = outcome.whole, outcome.run
     verdicts = Table.grid(padding=(0, 2))
-    for name, verdict in whole.asrs.items():
-        verdicts.add_row(Text(name), word(verdict))
+    for one in whole.requirements:
+        said = str(one).removeprefix(f"{one.name}: ")
+        verdicts.add_row(Text(one.name), Text(said, style=f"bold {COLOURS[one.verdict]}"))
     verdicts.add_row(Text("run", style="bold"), word(whole.run))
     places = Table.grid(padding=(0, 2))
     if outcome.note:
@@ -105,9 +106,13 @@ def summary(outcome: Outcome, report: Path | str, comparison: Comparison | None)
         places.add_row("trouble", Text(trouble, style="red"))
     if comparison:
         places.add_row("replay", Text(str(comparison), style="bold" if comparison.same else "bold red"))
-        for difference in comparison.differences:
+        for difference in (*comparison.damage, *comparison.differences):
             places.add_row("", Text(str(difference)))
+        for note in comparison.notes:
+            places.add_row("note", Text(note))
     places.add_row("evidence", _path(run.directory))
+    if run.evidence.digest:
+        places.add_row("manifest", Text(f"sha256 {run.evidence.digest}"))
     if report:
         places.add_row("report", _path(report) if isinstance(report, Path) else Text(report, style="red"))
     if not run.replaying:

@@ -29,7 +29,10 @@ class Address(str):
     @classmethod
     def of(cls, url: str) -> Self:
         """Split a URL into what may be seen and what may not; slashes at its end are left out."""
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:  # no URL; whoever asks there is told so
+            return cls(hidden(url))
         host = parts.netloc.rpartition("@")[2]
         address = cls(urlunsplit(parts._replace(netloc=host)).rstrip("/"))
         address.login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None

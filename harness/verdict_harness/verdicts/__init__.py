@@ -28,18 +28,20 @@ CONDITIONAL | 120.0 | ms | < 200 ms
 120 ms is below 200 ms, but not below 50 ms
 """
 
-from . import replay
+from . import replay, requirements
 from .baseline import Change, Scaling
 from .expectation import Expectation, together
 from .finding import Finding
 from .judge import Exhibit, Judge, carriers, without_value
 from .limits import AtLeast, Below, Budget, Within
 from .replay import Comparison
-from .rollup import Criterion, Judged, Whole, exit_status, roll_up
+from .requirements import Requirement, Table
+from .rollup import UNKNOWN, Criterion, Judged, Whole, exit_status, roll_up
 from .trend import NotGrowing
 from .verdict import Verdict
 
 __all__ = [
+    "UNKNOWN",
     "AtLeast",
     "Below",
     "Budget",
@@ -52,13 +54,16 @@ __all__ = [
     "Judge",
     "Judged",
     "NotGrowing",
+    "Requirement",
     "Scaling",
+    "Table",
     "Verdict",
     "Whole",
     "Within",
     "carriers",
     "exit_status",
     "replay",
+    "requirements",
     "roll_up",
     "together",
     "without_value",

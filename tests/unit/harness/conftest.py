@@ -79,7 +79,8 @@ class Ended:
 def judged(pytester, monkeypatch):
     """Run a session on the source of a test module; an empty source runs what is there."""
     monkeypatch.setattr("verdict_harness.plugin.backends.backend", lambda _name, _options: object())
-    monkeypatch.delenv("HARNESS_BACKEND", raising=False)
+    for name in ("HARNESS_BACKEND", "HARNESS_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
 
     def go(source: str, *words: str) -> Ended:
         if source:

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from verdict_harness.errors import UsageError
+
 PASSING = """
 @criterion("A2.p99")
 def test_p99(judge):
@@ -355,3 +357,42 @@ def test_runs_that_cannot_be_made_are_a_usage_error(judged, pytester):
     ended = judged(PASSING, "--runs", "taken.txt")
     assert ended.status == pytest.ExitCode.USAGE_ERROR
     assert "taken.txt" in ended.text
+
+
+def test_a_run_that_never_began_leaves_no_earlier_verdict_as_the_latest(judged, monkeypatch):
+    first = judged(PASSING)
+    assert first.folder.exists()
+    kept = first.folder.resolve()
+    ended = judged("", "--backend=nowhere")
+    assert ended.status == pytest.ExitCode.USAGE_ERROR
+    assert not ended.folder.is_symlink()
+    judged("")
+    assert ended.folder.exists()
+
+    def refuse(_name, _options):
+        raise UsageError("no target", todo="set PROMETHEUS_URL")
+
+    monkeypatch.setattr("verdict_harness.plugin.backends.check", refuse)
+    ended = judged("")
+    assert (ended.status, ended.folder.is_symlink()) == (pytest.ExitCode.USAGE_ERROR, False)
+    assert (kept / "verdict.json").exists()  # it is only not the latest
+
+
+def test_who_has_to_know_the_folder_beforehand_names_it(judged, monkeypatch):
+    monkeypatch.setenv("HARNESS_RUN_ID", "nightly-7")
+    ended = judged(PASSING)
+    assert ended.verdict["run_id"] == ended.folder.resolve().name == "nightly-7"
+    ended = judged("")
+    assert ended.status == pytest.ExitCode.USAGE_ERROR
+    assert "there is such a run already" in ended.text
+    monkeypatch.setenv("HARNESS_RUN_ID", "../elsewhere")
+    assert "no name for a run" in judged("").text
+
+
+def test_what_judged_and_what_it_ran_with_is_on_record(judged):
+    ended = judged(MIXED)
+    run = json.loads((ended.folder / "run.json").read_text())
+    assert set(run["code"]) == {"test_it.py", "the harness"}
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in run["code"].values())
+    assert run["packages"]["pytest"] == pytest.__version__
+    assert run["requirements"] == {"ASR 1": ["A2.gc", "A2.p99"], "ASR 2": ["B2.rate", "B2.ok"]}

@@ -23,7 +23,7 @@ from verdict_harness.samples import (
     Stale,
     Value,
     Window,
-    promql,
+    fetch,
 )
 
 WINDOW = Window(1_700_000_000.0, 1_700_000_060.0)
@@ -215,9 +215,9 @@ def test_no_answer_in_time_has_failed_and_is_not_tried_again(evidence, monkeypat
 
     def get(*question):
         asked.append(question)
-        raise promql.httpx.ReadTimeout("")
+        raise fetch.httpx.ReadTimeout("")
 
-    monkeypatch.setattr(promql, "_get", get)
+    monkeypatch.setattr(fetch, "_get", get)
     sample = Prometheus("http://127.0.0.1:1", evidence, timeout=3).instant("x", AT)
     assert isinstance(sample, Failed)
     assert sample.reason.endswith("ReadTimeout: no answer within 3 s")
