@@ -2,8 +2,9 @@
 
 A :class:`Stage` holds the system that is up, one at a time.  A :class:`Trial`
 is what tests judge: it is in trouble, and every judgement that rests on it
-INCONCLUSIVE, if the load was not what it claims, a service died, or a scrape
-target was down.  On replay nothing is deployed or run: both come from evidence.
+INCONCLUSIVE, if the load was not what it claims, or a service died.  A scrape
+that failed is no trouble of the load: it widens what rests on it, and that alone.
+On replay nothing is deployed or run: both come from evidence.
 """
 
 from __future__ import annotations
@@ -21,12 +22,23 @@ from typing import Any, Literal, Self
 from ..errors import UsageError
 from ..processes import progress
 from ..record import Evidence, Json, Run
-from ..samples import NotANumber, Prometheus, Sample, Trouble, Value, Window, number
-from ..systems import Backend, Deployment, System
+from ..samples import (
+    NotANumber,
+    Prometheus,
+    Sample,
+    Trouble,
+    Value,
+    Window,
+    doubt,
+    expressions,
+    number,
+)
+from ..systems import Backend, Deployment, System, wait_until_covered
 from . import runner
 from .arrivals import Arrivals
 from .client import ClientSide, Kept
 from .load import Load
+from .server import ServerSide, Watched
 
 _SCRAPE = 5.0  # seconds; what the backends configure
 
@@ -78,7 +90,7 @@ def _told(value: object) -> object:
     return value.__code__, tuple(cell.cell_contents for cell in value.__closure__ or ())
 
 
-class Trial(ClientSide):
+class Trial(ClientSide, ServerSide):
     """A load that was run, with the Prometheus that watched it.
 
     Attributes:
@@ -90,13 +102,15 @@ class Trial(ClientSide):
         evidence: the file that holds it, relative to the run's folder.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it was, and where all that belongs to it is
         self,
         record: Mapping[str, Any],
         evidence: Evidence,
         suspicions: Callable[[Trial], Iterable[str | Trouble]] | None = None,
         file: str = "",
         directory: Path = Path(),
+        *,
+        prometheus: str = "",
     ) -> None:
         self.evidence = (file,) if file else ()
         self.load = load = Load.from_json(record["load"])
@@ -104,10 +118,18 @@ class Trial(ClientSide):
         self.window = load.window
         self.began = load.window.start - record["settle"]
         self.whole = Window(*record["whole"])
-        self._prometheus = Prometheus(record["prometheus"], evidence)
+        self._prometheus = Prometheus(prometheus or record["prometheus"], evidence)
+        self.watched = Watched(
+            self._prometheus,
+            Window(*record["whole"]),
+            record.get("rules", {}),
+            record.get("counted", "orders"),
+        )
         self.trouble: tuple[Trouble, ...] = tuple(load.trouble)
+        self._down: tuple[str, ...] = ()
         if load.requests:
-            doubts = [*self._targets(record["scraped"]), *(suspicions(self) if suspicions else ())]
+            self._down = tuple(self._targets(record["scraped"]))
+            doubts = suspicions(self) if suspicions else ()
             self.trouble += tuple(
                 one if isinstance(one, Trouble) else Trouble(one, "the load", "ANY") for one in doubts
             )
@@ -136,35 +158,36 @@ class Trial(ClientSide):
 
     def over(self, query: str) -> Sample:
         """Return the series that ``query`` yields over the window."""
-        return self._prometheus.over(self._filled(query), self.window)
+        return doubt(self._prometheus.over(self._filled(query), self.window), *self._down)
 
     def final(self, query: str) -> Sample:
         """Return what ``query`` yields at the end of the window; ``$window`` in it is the window's length."""
-        return self._prometheus.instant(self._filled(query), self.window.end)
+        return doubt(self._prometheus.instant(self._filled(query), self.window.end), *self._down)
 
     def at(self, query: str, seconds: float) -> Sample:
         """Return what ``query`` yields so many seconds into the load; before it, if negative."""
-        return self._prometheus.instant(self._filled(query), self.began + seconds)
+        return doubt(self._prometheus.instant(self._filled(query), self.began + seconds), *self._down)
 
     def afterwards(self, query: str) -> Sample:
         """Return what ``query`` yields after the whole load and one more scrape."""
-        return self._prometheus.instant(self._filled(query), self.whole.end)
+        return doubt(self._prometheus.instant(self._filled(query), self.whole.end), *self._down)
 
     def each(self, query: str, label: str, keys: Collection[str]) -> dict[str, Sample]:
         """Return one series over the window for each of ``keys``."""
-        return self._prometheus.each(self._filled(query), self.window, label, keys)
+        found = self._prometheus.each(self._filled(query), self.window, label, keys)
+        return {key: doubt(sample, *self._down) for key, sample in found.items()}
 
     def total(self, counter: str, *, series: int | None = 1) -> Sample:
         """Return by how much a counter grew over the whole load, beginning included, from raw samples."""
-        return self._prometheus.difference(counter, self.whole, series=series)
+        return doubt(self._prometheus.difference(counter, self.whole, series=series), *self._down)
 
     def growth(self, counter: str, *, series: int | None = 1) -> Sample:
         """Return by how much a counter grew in the window, from raw samples."""
-        return self._prometheus.difference(counter, self.window, series=series)
+        return doubt(self._prometheus.difference(counter, self.window, series=series), *self._down)
 
     def rate(self, counter: str, *, per: float = 1.0, series: int | None = 1) -> Sample:
         """Return how fast a counter grew in the window, from raw samples."""
-        return self._prometheus.rate(counter, self.window, per=per, series=series)
+        return doubt(self._prometheus.rate(counter, self.window, per=per, series=series), *self._down)
 
     def ratio(self, part: str, of: str, *, series: tuple[int | None, int | None] = (1, 1)) -> Sample:
         """Return the growth of one counter divided by that of another in the window, from raw samples."""
@@ -239,6 +262,7 @@ class Stage:
         self._stack = ExitStack()
         self._count = 0
         self._plans: dict[str, Plan] = {}
+        self._addresses: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -295,7 +319,10 @@ class Stage:
         evidence, key = self._run.evidence, f"load {plan.name}"
         record: Any = evidence.fact(key, lambda: self._perform(plan))
         file = evidence.where(key).relative_to(evidence.directory).as_posix()
-        return Trial(record, evidence, suspicions, file, evidence.folder(f"loads/{plan.name}"))
+        # a recorded address has no password, which Prometheus may ask for
+        prometheus = self._addresses.get(record["prometheus"], record["prometheus"])
+        folder = evidence.folder(f"loads/{plan.name}")
+        return Trial(record, evidence, suspicions, file, folder, prometheus=prometheus)
 
     def _perform(self, plan: Plan) -> Json:
         deployment = self.up(plan.system, fresh=plan.fresh)
@@ -318,14 +345,20 @@ class Stage:
         scraped = [service.name for service in plan.system.services if service.scrape is not None]
         if self._run.backend == "external":
             scraped = []  # how its jobs are called is its owner's affair; totals show a target that was down
+        rules = expressions(plan.system.recording_rules) if plan.system.recording_rules else {}
+        lacking = ""
         if load.requests:
-            progress.status(f"{plan.name}: waiting for one more scrape, so that totals are whole")
-            time.sleep(_SCRAPE + 0.5)
+            lacking = wait_until_covered(deployment.prometheus, load.window.end, rules)
         progress.done()
+        if lacking:
+            progress.say(f"{plan.name}: {lacking}")
+        self._addresses[str(deployment.prometheus)] = deployment.prometheus
         return {
             "load": load.to_json(),
-            "prometheus": deployment.prometheus,
+            "prometheus": str(deployment.prometheus),
             "whole": [before - _SCRAPE, time.time()],
             "settle": plan.settle,
             "scraped": scraped,
+            "rules": rules,
+            "uncovered": lacking,
         }

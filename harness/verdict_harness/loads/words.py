@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from urllib.parse import unquote, urlsplit
 
-from ..systems import RAW, SUMMARY, Brief
+from ..systems import RAW, SUMMARY, Address, Brief, login_of
 from .raw import TREND
 
 #: The execution state in which set-up is over and iterations begin, as k6's REST API has it.
@@ -60,17 +59,14 @@ def environment(prometheus: str, directory: PurePath) -> dict[str, str]:
         directory: where it writes them, too. Not on the command line, where a path may hold neither ``=``
             nor a comma.
     """
-    url = urlsplit(prometheus)
-    anonymous = url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
     told = {
-        "K6_PROMETHEUS_RW_SERVER_URL": f"{anonymous}/api/v1/write",
+        "K6_PROMETHEUS_RW_SERVER_URL": f"{Address.of(prometheus)}/api/v1/write",
         "K6_PROMETHEUS_RW_TREND_AS_NATIVE_HISTOGRAM": "true",
         "K6_PROMETHEUS_RW_STALE_MARKERS": "true",
         "K6_PROMETHEUS_RW_PUSH_INTERVAL": _PUSH_INTERVAL,
         "K6_CSV_TIME_FORMAT": "unix_micro",
         "K6_CSV_FILENAME": str(directory / RAW),
     }
-    if url.username:
-        told["K6_PROMETHEUS_RW_USERNAME"] = unquote(url.username)
-        told["K6_PROMETHEUS_RW_PASSWORD"] = unquote(url.password or "")
+    if login := login_of(prometheus):
+        told["K6_PROMETHEUS_RW_USERNAME"], told["K6_PROMETHEUS_RW_PASSWORD"] = login
     return told

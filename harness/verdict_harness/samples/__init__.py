@@ -20,18 +20,25 @@ from .sample import (
     Several,
     Stale,
     Value,
+    doubt,
     number,
 )
 from .units import Quantity, Unit, count, mebibytes, ms, per_minute, per_second, percent, ratio, seconds, us
 from .window import Window, clock
 
 if TYPE_CHECKING:
+    from .metrics import Metrics
     from .promql import Prometheus
+    from .rules import Rule, Rules, expressions
+    from .server import Server
 else:
     __getattr__ = _later.face(
         __name__,
         {
+            "metrics": ("Metrics",),
             "promql": ("Prometheus",),
+            "rules": ("Rule", "Rules", "expressions"),
+            "server": ("Server",),
         },
     )
 
@@ -41,14 +48,18 @@ __all__ = [
     "Empty",
     "Estimate",
     "Failed",
+    "Metrics",
     "NoValue",
     "NotANumber",
     "Partial",
     "Point",
     "Prometheus",
     "Quantity",
+    "Rule",
+    "Rules",
     "Sample",
     "Series",
+    "Server",
     "Several",
     "Span",
     "Stale",
@@ -60,7 +71,9 @@ __all__ = [
     "Windows",
     "clock",
     "count",
+    "doubt",
     "exact",
+    "expressions",
     "mebibytes",
     "ms",
     "number",

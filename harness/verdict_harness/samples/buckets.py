@@ -1,4 +1,4 @@
-"""A histogram's buckets between two scrapes: how many observations were surely below each edge, and how many maybe.
+"""A histogram between two scrapes: how many observations were surely at most each edge, and how many maybe.
 
 Nothing is interpolated to be judged: that a quantile is at most an edge, or above it, follows from counts.
 """
@@ -77,7 +77,9 @@ class Census:
             (0.0,) * len(self.edges),
         )
 
-    def bracket(self, surely_at_most: Callable[[float, float], bool], surely_above: Callable[[float, float], bool]) -> Bound:
+    def bracket(
+        self, surely_at_most: Callable[[float, float], bool], surely_above: Callable[[float, float], bool]
+    ) -> Bound:
         """Return the edges between which a quantile lies.
 
         Args:
@@ -90,7 +92,7 @@ class Census:
         return Bound(lo, max(lo, hi))
 
     def interpolated(self, p: float) -> float | None:
-        """Return the quantile as if observations were spread evenly in each bucket: to be shown, never judged."""
+        """Return the quantile as if each bucket were evenly filled: to be shown, never judged."""
         rank, below, start = p * self.n, 0.0, 0.0
         for edge, count in zip(self.edges, self.sure, strict=True):
             if count >= rank and count > below:
@@ -131,9 +133,7 @@ class Histogram:
         """Return what it counted; only where :meth:`trouble` finds none."""
         grown = [counter.growth(begin, end) for counter in self.counters.values()]
         sure = tuple(itertools.accumulate((bound.lo for bound in grown), max))
-        maybe = tuple(
-            itertools.accumulate((bound.hi - bound.lo for bound in grown), max)
-        )
+        maybe = tuple(itertools.accumulate((bound.hi - bound.lo for bound in grown), max))
         return Census(tuple(self.counters), sure, maybe)
 
 

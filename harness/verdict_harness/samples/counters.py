@@ -70,12 +70,15 @@ class Counter:
             return NotANumber(name, bad)
         for point in points:
             if point.value < 0:
-                return Failed(name, f"{point.value:g} at {clock(point.time)}, where a count is never negative")
+                return Failed(
+                    name, f"{point.value:g} at {clock(point.time)}, where a count is never negative"
+                )
         if found := resets([point for point in points if begin.time <= point.time <= end.time]):
             return Partial(name, "; ".join(found))
         if (restart := self.scrapes.restarted(begin.time, end.time)) is not None:
             return Partial(
-                name, f"its process was started anew before {clock(restart)}: what it had counted since is lost"
+                name,
+                f"its process was started anew before {clock(restart)}: what it had counted since is lost",
             )
         if (gone := self._gone(begin.time, end.time)) is not None:
             return Stale(name, f"it went away: a scrape at {clock(gone)} succeeded and did not bring it")

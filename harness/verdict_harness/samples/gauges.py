@@ -75,7 +75,7 @@ def _trouble(query: str, track: Track, *, signed: bool) -> NoValue | None:
         return NotANumber(query, f"{track}: {bad}")
     below: list[Point] = [] if signed else [point for point in track.points if point.value < 0]
     if below:
-        return Failed(query, f"{track}: {below[0].value:g} at {clock(below[0].time)}, where nothing is negative")
+        return Failed(
+            query, f"{track}: {below[0].value:g} at {clock(below[0].time)}, where nothing is negative"
+        )
     return None
-
-

@@ -53,7 +53,7 @@ class Growth:
         return self.doubted(known, self.bound.lo, self.bound.hi)
 
     def doubted(self, estimate: Estimate, lo: float, hi: float) -> Estimate:
-        """Return an estimate that rests on this, its interval widened to what the failed scrapes leave open."""
+        """Return an estimate that rests on this, widened to what the failed scrapes leave open."""
         return missing(estimate, self.doubt, self.instrument, lo, hi) if self.doubt else estimate
 
 
@@ -82,7 +82,9 @@ def growth(query: str, counters: Sequence[Counter], window: Window) -> Growth | 
 def blame(scrapes: Iterable[Scrapes], begin: float, end: float) -> tuple[str, str]:
     """Say which scrapes left something open: what the reader is told, and whose they are."""
     open_ = list(scrapes)
-    told = [each.failures(begin, end) or f"no scrape of {each.target} proves what was there" for each in open_]
+    told = [
+        each.failures(begin, end) or f"no scrape of {each.target} proves what was there" for each in open_
+    ]
     names = ", ".join(each.target for each in open_)
     return "; ".join(told), f"scrapes of {names}" if names else ""
 

@@ -1,4 +1,4 @@
-"""What was scraped while a load ran, metric by metric: each is asked for once, and every question read from that.
+"""What was scraped while a load ran: each metric is asked for once, and every question read from that.
 
 Of a window, what counts is what came between two scrapes: from the first at or after its start to the first
 at or after its end.  So nothing from before it is in it, as it is in whatever looks back, and its last
@@ -70,7 +70,9 @@ class Metrics:
             if len(found) != targets:
                 of = f" of {', '.join(group)}" if group else ""
                 names = ", ".join(sorted(" at ".join(target) for target in found))
-                return Several(query, f"series{of} from {len(found)} targets where {targets} was meant: {names}")
+                return Several(
+                    query, f"series{of} from {len(found)} targets where {targets} was meant: {names}"
+                )
         return chosen
 
     def counters(self, metric: str, labels: Labels, *, targets: int = 1) -> tuple[Counter, ...] | NoValue:
@@ -103,7 +105,9 @@ class Metrics:
             if edge is None or edge in buckets:
                 return Partial(query, f"a bucket without an edge of its own: {counter.track}")
             buckets[edge] = counter
-        histograms = [Histogram({edge: buckets[edge] for edge in sorted(buckets)}) for buckets in found.values()]
+        histograms = [
+            Histogram({edge: buckets[edge] for edge in sorted(buckets)}) for buckets in found.values()
+        ]
         if len({tuple(one.counters) for one in histograms}) > 1:
             return Partial(query, "its series have buckets with different edges, which can't be added up")
         return tuple(histograms)
@@ -124,7 +128,9 @@ class Metrics:
         _, tracks = self._prometheus.raw(selector, self._span)
         if isinstance(tracks, NoValue):
             return tracks
-        found = {name: [one for one in tracks if one.labels.get("__name__") == name] for name in (_UP, _STARTED)}
+        found = {
+            name: [one for one in tracks if one.labels.get("__name__") == name] for name in (_UP, _STARTED)
+        }
         if len(found[_UP]) > 1:
             return Several(selector, f"{len(found[_UP])} targets of one name: {named(found[_UP])}")
         started = found[_STARTED][0] if len(found[_STARTED]) == 1 else None
@@ -142,8 +148,10 @@ class Metrics:
     def _all(self, metric: str) -> tuple[Track, ...] | NoValue:
         if metric not in self._tracks:
             query, tracks = self._prometheus.raw(metric, self._span)
-            self._tracks[metric] = tracks if isinstance(tracks, NoValue) or tracks else (
-                self._prometheus.gone(Empty(query, "no raw sample"), self._span.start, metric)
+            self._tracks[metric] = (
+                tracks
+                if isinstance(tracks, NoValue) or tracks
+                else (self._prometheus.gone(Empty(query, "no raw sample"), self._span.start, metric))
             )
         return self._tracks[metric]
 

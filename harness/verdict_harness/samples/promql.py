@@ -17,6 +17,7 @@ What Prometheus does that would otherwise pass unnoticed:
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -200,14 +201,14 @@ class Prometheus:
         grown, seconds = points[-1].value - points[0].value, points[-1].time - points[0].time
         return number(query, grown if per is None else grown / seconds * per, window.end, len(points))
 
-    def course(
-        self, query: str, start: float, end: float, step: float
-    ) -> tuple[Track, ...] | NoValue:
-        """Return all series that ``query`` yields every ``step`` seconds, as Prometheus itself would look back."""
+    def course(self, query: str, start: float, end: float, step: float) -> tuple[Track, ...] | NoValue:
+        """Return all series that ``query`` yields every ``step`` seconds, by Prometheus's own look-back."""
         times = {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}"}
         question = Question(query, "matrix", round(start, 3), round(end, 3), step)
         key = " ".join((query, *(f"{name}={value}" for name, value in times.items())))
-        return read(question, self._answer("query_range", key, {"query": query, **times}), skew=max(2.0, step))
+        return read(
+            question, self._answer("query_range", key, {"query": query, **times}), skew=max(2.0, step)
+        )
 
     def rules(self, at: float) -> list[dict[str, Any]] | NoValue:
         """Return the groups of recording rules that Prometheus evaluates, as its API tells them.
@@ -226,10 +227,8 @@ class Prometheus:
     def formatted(self, query: str) -> str:
         """Return a query as Prometheus writes it, so that two can be compared; as it is where it can't."""
         answer: Any = self._answer("format_query", f"format {query}", {"query": query})
-        try:
+        with contextlib.suppress(KeyError, TypeError):
             query = answer["body"]["data"]
-        except (KeyError, TypeError):
-            pass
         return " ".join(query.split())
 
     def gone(self, empty: Empty, at: float, query: str = "") -> Empty | Stale:

@@ -1,7 +1,8 @@
-"""A quantile of a histogram over a window, and over its parts: between which edges it lies, and why no closer."""
+"""A quantile of a histogram over a window and its parts: between which edges it lies, and why no closer."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -100,14 +101,18 @@ def quantile(  # noqa: PLR0913 - what of, how sure, and what it is called
     )
     sure = _bracket(census, p, level)
     least = chance.least(p, level)
-    estimate = estimate.widened("chance", f"{100 * level:.4g} % of {n} {counted}", lo=sure.lo, hi=sure.hi, least=least)
+    estimate = estimate.widened(
+        "chance", f"{100 * level:.4g} % of {n} {counted}", lo=sure.lo, hi=sure.hi, least=least
+    )
     if found.doubt:
         open_ = _bracket(found.census, p, level)
         estimate = missing(estimate, found.doubt, found.instrument, open_.lo, open_.hi)
     if lacking >= 1:
         open_ = _bracket(replace(found.census, unseen=lacking), p, level)
         text = f"{lacking:.0f} {counted} are missing from {query}"
-        estimate = estimate.widened("missing", text, lo=open_.lo, hi=open_.hi, cure=f"every one of the {counted} observed")
+        estimate = estimate.widened(
+            "missing", text, lo=open_.lo, hi=open_.hi, cure=f"every one of the {counted} observed"
+        )
     return estimate
 
 
@@ -142,7 +147,7 @@ def parts(window: Window, every: float) -> list[Window]:
     """
     count = max(1, int(window.seconds // every))
     cuts = [window.start + window.seconds * index / count for index in range(count)] + [window.end]
-    return [Window(begin, end) for begin, end in zip(cuts, cuts[1:], strict=False)]
+    return [Window(begin, end) for begin, end in itertools.pairwise(cuts)]
 
 
 def _bracket(census: Census, p: float, level: float) -> Bound:
@@ -158,7 +163,11 @@ def _bracket(census: Census, p: float, level: float) -> Bound:
 
 def _between(resolution: Bound, query: str) -> str:
     lo, hi = (_shown(edge, query) for edge in resolution)
-    return f"a bucket that begins at {lo} and has no end" if math.isinf(resolution.hi) else f"a bucket of {lo} to {hi}"
+    return (
+        f"a bucket that begins at {lo} and has no end"
+        if math.isinf(resolution.hi)
+        else f"a bucket of {lo} to {hi}"
+    )
 
 
 def _shown(edge: float, query: str) -> str:

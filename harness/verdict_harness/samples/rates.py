@@ -1,4 +1,4 @@
-"""How fast counters grew, and one for each of another: as surely as their own restlessness lets it be said."""
+"""How fast counters grew, alone or for each of another: as surely as their own restlessness allows."""
 
 from __future__ import annotations
 

@@ -47,7 +47,9 @@ class Rule:
 def expressions(rules: Path) -> dict[str, str]:
     """Return the expression of every rule that a file records, by name."""
     groups: Any = yaml.safe_load(rules.read_text(encoding="utf-8"))["groups"]
-    return {rule["record"]: str(rule["expr"]) for group in groups for rule in group["rules"] if "record" in rule}
+    return {
+        rule["record"]: str(rule["expr"]) for group in groups for rule in group["rules"] if "record" in rule
+    }
 
 
 class Rules:
@@ -108,7 +110,7 @@ class Rules:
         return Rule(name, points, tuple(told))
 
     def _text(self, name: str) -> tuple[list[str], float]:
-        """Say in what Prometheus evaluates another rule than the file's; and every how many seconds it does."""
+        """Say in what Prometheus evaluates another rule than the file's; and how often it does, in seconds."""
         if name not in self._written:
             return ["is in no file of the system"], 0.0
         groups = self._prometheus.rules(self._at)

@@ -73,14 +73,12 @@ class Scrapes:
         return Scrape(moment, ok=False)
 
     def edges(self, window: Window) -> tuple[Scrape, Scrape]:
-        """Return the scrapes that bound ``window``: what was before its start does not count, its end does."""
+        """Return the scrapes that bound ``window``: nothing from before its start counts, and its end does."""
         return self.edge(window.start), self.edge(window.end)
 
     def within(self, first: float, last: float) -> tuple[Scrape, ...]:
         """Return the attempts from ``first`` to ``last``, both among them."""
-        return self.attempts[
-            bisect.bisect_left(self._times, first) : bisect.bisect_right(self._times, last)
-        ]
+        return self.attempts[bisect.bisect_left(self._times, first) : bisect.bisect_right(self._times, last)]
 
     def restarted(self, after: float, until: float) -> float | None:
         """Return when another process was first seen, after ``after`` and no later than ``until``."""
@@ -108,7 +106,9 @@ def name_of(labels: Mapping[str, str]) -> str:
     >>> name_of({"job": "me-shard-a", "instance": "127.0.0.1:9091", "shard": "a"})
     'me-shard-a at 127.0.0.1:9091'
     """
-    return " at ".join(filter(None, (labels.get("job", ""), labels.get("instance", "")))) or "an unnamed target"
+    return (
+        " at ".join(filter(None, (labels.get("job", ""), labels.get("instance", "")))) or "an unnamed target"
+    )
 
 
 def scrapes(target: str, up: Track | None, started: Track | None, seen: Sequence[Track]) -> Scrapes:

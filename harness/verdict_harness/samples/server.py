@@ -65,7 +65,13 @@ class Server:
         return quantiles.quantile(query, p, found, lacking=lacking, counted=self._counted)
 
     def windows(
-        self, p: float, histogram: str, *, every: float = PART, targets: int = 1, **labels: str | Collection[str]
+        self,
+        p: float,
+        histogram: str,
+        *,
+        every: float = PART,
+        targets: int = 1,
+        **labels: str | Collection[str],
     ) -> Windows | NoValue:
         """Return a quantile of the window and of its consecutive parts.
 
@@ -105,7 +111,7 @@ class Server:
     def rate(
         self, counter: str, *, per: float = 1.0, targets: int = 1, **labels: str | Collection[str]
     ) -> Estimate | NoValue:
-        """Return how fast a counter grew in the window, as surely as the load's own restlessness lets it be said.
+        """Return how fast a counter grew in the window, as surely as its own restlessness allows.
 
         Args:
             counter: its name.

@@ -54,8 +54,8 @@ else:
             "local": ("LocalBackend",),
             "prometheus": (
                 "forget",
-    "hidden",
-    "is_near",
+                "hidden",
+                "is_near",
                 "wait_until_measuring",
             ),
             "ready": ("answers",),

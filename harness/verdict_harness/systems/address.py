@@ -10,7 +10,7 @@ Login: TypeAlias = tuple[str, str]
 """User and password."""
 
 
-class Address(str):
+class Address(str):  # noqa: SLOT000 - few are made, and a slot could have no default
     """A URL as text, without the password that was in it.
 
     Whoever is to log in asks for :attr:`login`; whoever does not know of that shows, records or passes on a
@@ -40,7 +40,7 @@ class Address(str):
 
 
 def login_of(url: str) -> Login | None:
-    """Return what ``url`` says of user and password, be it an :class:`Address` or a plain URL with both in it."""
+    """Return user and password of ``url``, be it an :class:`Address` or a plain URL with both in it."""
     return (url if isinstance(url, Address) else Address.of(url)).login
 
 
@@ -50,8 +50,9 @@ def is_near(url: str) -> bool:
     >>> is_near("http://127.0.0.1:9090"), is_near("http://localhost/prom"), is_near("http://example.org")
     (True, True, False)
     """
-    host = urlsplit(url).hostname or ""
+    host = ""
     try:
+        host = urlsplit(url).hostname or ""
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"

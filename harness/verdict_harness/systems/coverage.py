@@ -1,4 +1,4 @@
-"""Waiting, after a load, for what covers its end: a scrape of every target, then an evaluation of every rule."""
+"""Waiting for what covers the end of a load: a scrape of every target, then an evaluation of every rule."""
 
 from __future__ import annotations
 
@@ -35,9 +35,7 @@ def wait_until_covered(url: str, moment: float, rules: Collection[str]) -> str:
     Returns:
         What was waited for in vain; empty if all came. Whether it matters, the samples themselves tell.
     """
-    with httpx.Client(
-        base_url=url, timeout=5.0, trust_env=not is_near(url), auth=login_of(url)
-    ) as client:
+    with httpx.Client(base_url=url, timeout=5.0, trust_env=not is_near(url), auth=login_of(url)) as client:
         try:
             until(
                 "a scrape after the load's end",

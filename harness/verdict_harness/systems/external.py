@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ import httpx
 
 from ..errors import HarnessError, ServiceDied, Unsupported, UsageError, WaitTimeout
 from ..processes import Pending, progress, until
+from .address import Address, hidden, is_near
 from .prometheus import ask, recorded_names
 from .ready import answers
 from .system import Capability, Endpoint, Service, System
@@ -27,7 +29,7 @@ _PATIENCE = 10.0  # seconds: it is said to run already
 _TIMEOUT = 5.0
 _LOOK = 5.0  # seconds between two looks at services that we can only see from outside
 _NO_RECEIVER = (httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED)
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_NATIVE = (3, 8)  # from there on Prometheus takes native histograms without being told to
 
 
 class ExternalBackend:
@@ -89,7 +91,7 @@ class _Known:
 class ExternalDeployment:
     """A system that others run (see :class:`~verdict_harness.systems.Deployment`)."""
 
-    def __init__(self, system: System, prometheus: str, known: Mapping[str, _Known]) -> None:
+    def __init__(self, system: System, prometheus: Address, known: Mapping[str, _Known]) -> None:
         self._system = system
         self._prometheus = prometheus
         self._known = known
@@ -101,7 +103,7 @@ class ExternalDeployment:
         return self._system
 
     @property
-    def prometheus(self) -> str:
+    def prometheus(self) -> Address:
         """Base URL of the Prometheus that scrapes this system and takes remote write."""
         return self._prometheus
 
@@ -186,11 +188,15 @@ class ExternalDeployment:
                     timeout=_PATIENCE,
                     interval=0.5,
                 )
-        # a proxy of the environment is for what is far away
-        near = urlsplit(self._prometheus).hostname in _LOOPBACK
         with (
             _blame(PROMETHEUS_VARIABLE, self._prometheus),
-            httpx.Client(base_url=self._prometheus, timeout=_TIMEOUT, trust_env=not near) as client,
+            httpx.Client(
+                base_url=self._prometheus,
+                timeout=_TIMEOUT,
+                # a proxy of the environment is for what is far away
+                trust_env=not is_near(self._prometheus),
+                auth=self._prometheus.login,
+            ) as client,
         ):
             until(
                 "Prometheus to answer a query",
@@ -199,6 +205,7 @@ class ExternalDeployment:
                 interval=0.5,
             )
             self._takes_remote_write(client)
+            self._takes_native_histograms(client)
             self._has_rules(client)
 
     def _takes_remote_write(self, client: httpx.Client) -> None:
@@ -217,6 +224,22 @@ class ExternalDeployment:
                 found=f"{answer.status_code} {answer.text.strip()[:200]}",
                 where=f"{self._prometheus}/api/v1/write",
                 todo="start it with that flag",
+            )
+
+    def _takes_native_histograms(self, client: httpx.Client) -> None:
+        """Say before any load if what k6 measures can't get there: graphs lack it, no criterion does."""
+        try:
+            version = str(ask(client, "/api/v1/status/buildinfo")["version"])
+            flags = str(ask(client, "/api/v1/status/flags").get("enable-feature", ""))
+        except (Pending, KeyError, AttributeError):
+            return  # a relative of Prometheus, which may take them or not: k6's log will tell
+        numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+        if numbers < _NATIVE and "native-histograms" not in flags:
+            progress.say(
+                f"Prometheus {version} at {self._prometheus} takes no native histograms, so that k6's own "
+                f"series (k6_*) will be missing there. No criterion rests on them; whatever asks for them gets "
+                f"no value. To have them, start it with --enable-feature=native-histograms, or use "
+                f"{'.'.join(map(str, _NATIVE))} or later."
             )
 
     def _has_rules(self, client: httpx.Client) -> None:
@@ -260,8 +283,9 @@ def _blame(variable: str, where: str) -> Iterator[None]:
         ) from error
 
 
-def _read(system: System, environment: Mapping[str, str]) -> tuple[str, dict[str, _Known]]:
-    prometheus = environment.get(PROMETHEUS_VARIABLE, "").rstrip("/")
+def _read(system: System, environment: Mapping[str, str]) -> tuple[Address, dict[str, _Known]]:
+    given = environment.get(PROMETHEUS_VARIABLE, "")
+    prometheus = Address.of(given)
     known: dict[str, _Known] = {}
     for service in system.services:
         if service.url_variable and (text := environment.get(service.url_variable, "")):
@@ -280,7 +304,7 @@ def _read(system: System, environment: Mapping[str, str]) -> tuple[str, dict[str
         )
     parts = urlsplit(prometheus)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _unreadable(PROMETHEUS_VARIABLE, prometheus, "http://host:port, or https")
+        raise _unreadable(PROMETHEUS_VARIABLE, given, "http://host:port, or https")
     return prometheus, known
 
 
@@ -299,5 +323,5 @@ def _endpoint(variable: str, text: str, kind: str) -> Endpoint:
 
 def _unreadable(variable: str, text: str, form: str) -> HarnessError:
     return UsageError(
-        f"{variable} can't be understood", expected=form, found=repr(text), where="the environment"
+        f"{variable} can't be understood", expected=form, found=repr(hidden(text)), where="the environment"
     )

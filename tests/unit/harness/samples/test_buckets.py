@@ -5,8 +5,9 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from verdict_harness.samples.buckets import Census, Histogram, edge_of
+
 from verdict_harness.samples.answers import Track
+from verdict_harness.samples.buckets import Census, Histogram, edge_of
 from verdict_harness.samples.counters import Bound, Counter
 from verdict_harness.samples.sample import Point
 from verdict_harness.samples.scrapes import scrapes
@@ -17,7 +18,7 @@ EDGES = (0.02, 0.05, 0.1, math.inf)
 
 
 def counter(values, up=None):
-    """Make a counter with a sample every 5 s, None where there is none, of a target that was up unless said."""
+    """Make a counter with a sample every 5 s, None where there is none."""
 
     def track(of):
         return Track({}, tuple(Point(START + 5 * i, float(v)) for i, v in enumerate(of) if v is not None))
@@ -61,7 +62,9 @@ def test_what_may_have_been_made_counts_at_its_best_and_at_its_worst():
 def histogram(rows, up=None):
     """Make a histogram of rows of cumulative counts, a row a scrape."""
     columns = zip(*rows, strict=True)
-    return Histogram({edge: counter(list(column), up=up) for edge, column in zip(EDGES, columns, strict=True)})
+    return Histogram(
+        {edge: counter(list(column), up=up) for edge, column in zip(EDGES, columns, strict=True)}
+    )
 
 
 def counted(one, window=None):
@@ -78,9 +81,7 @@ def test_a_histogram_counts_what_came_between_the_edges_of_the_window():
 
 
 def test_a_failed_scrape_at_an_edge_leaves_open_what_was_around_it():
-    one = histogram(
-        [(0, 0, 0, 0), (None,) * 4, (20, 20, 20, 25), (30, 30, 30, 35)], up=[1, 0, 1, 1]
-    )
+    one = histogram([(0, 0, 0, 0), (None,) * 4, (20, 20, 20, 25), (30, 30, 30, 35)], up=[1, 0, 1, 1])
     assert counted(one) == census(10, 10, 10, 10, maybe=[20, 20, 20, 25])
 
 
@@ -93,7 +94,7 @@ def test_a_histogram_that_is_born_with_its_first_observation():
     ("one", "said"),
     [
         (histogram([(0, 0, 0, 0), (0, 0, 0, 0), (9, 90, 10, 90)]), "its buckets contradict each other"),
-        (histogram([(0, 0, 0, 0), (5, 5, 5, 5), (4, 5, 6, 7)]), 'the counter was reset'),
+        (histogram([(0, 0, 0, 0), (5, 5, 5, 5), (4, 5, 6, 7)]), "the counter was reset"),
         (histogram([(None, 0, 0, 0), (0, 0, 0, 0), (4, 5, 6, 7)]), "its buckets did not come together"),
         (Histogram({0.1: counter([0, 1, 2])}), 'no bucket le="+Inf"'),
         (Histogram({-1.0: counter([0, 1, 2]), math.inf: counter([0, 1, 2])}), "below 0"),

@@ -5,6 +5,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from verdict_harness.samples.answers import Track
 from verdict_harness.samples.counters import Bound, Counter
 from verdict_harness.samples.sample import Failed, NotANumber, Partial, Point, Stale
@@ -24,7 +25,8 @@ def counter(values, up=None, started=None):
     """Make a counter of a target that was up at all scrapes unless ``up`` says otherwise."""
     line = track([1] * len(values) if up is None else up, "up")
     return Counter(
-        track(values), scrapes("engine", line, track(started, "process_start_time_seconds") if started else None, [])
+        track(values),
+        scrapes("engine", line, track(started, "process_start_time_seconds") if started else None, []),
     )
 
 
@@ -55,7 +57,9 @@ def test_what_is_born_after_the_window_did_not_grow_in_it():
 
 def test_what_rests_on_a_scrape_that_failed_lies_between_those_around_it():
     assert growth(counter([0, None, 20, 30, 40], up=[1, 0, 1, 1, 1])) == Bound(20, 40)
-    assert growth(counter([0, 10, 20, None, 40], up=[1, 1, 1, 0, 1]), Window(START + 5, START + 15)) == Bound(10, 30)
+    assert growth(counter([0, 10, 20, None, 40], up=[1, 1, 1, 0, 1]), Window(START + 5, START + 15)) == Bound(
+        10, 30
+    )
 
 
 def test_a_failed_scrape_within_the_window_costs_nothing():
@@ -88,7 +92,11 @@ def test_without_up_an_absent_series_proves_nothing():
     ("one", "kind", "said"),
     [
         (counter([0, 10, 5, 7]), Partial, "the counter was reset: 10 at"),
-        (counter([0, 10, 20, 30], started=[7, 7, 9000, 9000]), Partial, "its process was started anew before"),
+        (
+            counter([0, 10, 20, 30], started=[7, 7, 9000, 9000]),
+            Partial,
+            "its process was started anew before",
+        ),
         (counter([0, 10, None, 30]), Stale, "a scrape at 22:13:30Z succeeded and did not bring it"),
         (counter([0, 10, None, None]), Stale, "a scrape at 22:13:30Z succeeded and did not bring it"),
         (counter([-3, -2, -1, 0]), Failed, "-3 at 22:13:20Z, where a count is never negative"),

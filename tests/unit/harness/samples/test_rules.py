@@ -1,11 +1,12 @@
 """In what a recording rule may differ from what it is meant to be."""
 
 import pytest
+
+from verdict_harness.samples.answers import Track
 from verdict_harness.samples.estimate import exact
 from verdict_harness.samples.metrics import Metrics
 from verdict_harness.samples.rules import Rules, differs, expressions
 from verdict_harness.samples.sample import Empty, Failed, Point
-from verdict_harness.samples.answers import Track
 from verdict_harness.samples.window import Window
 
 START = 1_700_000_000.0
@@ -62,7 +63,9 @@ class Prometheus:
         self.groups = [
             {
                 "interval": 5,
-                "rules": [{"name": name, "query": query, "health": health, "type": "recording", "lastError": "x"}],
+                "rules": [
+                    {"name": name, "query": query, "health": health, "type": "recording", "lastError": "x"}
+                ],
             }
         ]
 
@@ -92,7 +95,9 @@ def check(prometheus, tmp_path, **rest):
 
 
 def test_a_sound_rule_is_no_trouble(tmp_path):
-    rule = check(Prometheus(), tmp_path, like=exact("p99", 0.0045, 0.0, n=9).widened("chance", "", lo=0.001, hi=0.005))
+    rule = check(
+        Prometheus(), tmp_path, like=exact("p99", 0.0045, 0.0, n=9).widened("chance", "", lo=0.001, hi=0.005)
+    )
     assert rule.trouble == ()
     assert len(rule.points) == 60
 
@@ -100,12 +105,18 @@ def test_a_sound_rule_is_no_trouble(tmp_path):
 @pytest.mark.parametrize(
     ("prometheus", "said"),
     [
-        (Prometheus(query="vector(0.005)"), "is 'vector(0.005)' in Prometheus, and another in the system's file"),
+        (
+            Prometheus(query="vector(0.005)"),
+            "is 'vector(0.005)' in Prometheus, and another in the system's file",
+        ),
         (Prometheus(recorded=[0.005] * 60), "where its expression gives 0.0036"),
         (Prometheus(recorded=[]), "has no value: no raw sample"),
         (Prometheus(health="err"), "could not be evaluated: x"),
         (Prometheus(name="other"), "is not among those that Prometheus evaluates"),
-        (Prometheus(recorded=[0.05] * 60, given=[0.05] * 60), "says 0.05, where the raw samples give 0.001 to 0.005"),
+        (
+            Prometheus(recorded=[0.05] * 60, given=[0.05] * 60),
+            "says 0.05, where the raw samples give 0.001 to 0.005",
+        ),
     ],
 )
 def test_a_rule_that_is_another_speaks_against_a_pass(tmp_path, prometheus, said):

@@ -5,6 +5,7 @@ import math
 import random
 
 import pytest
+
 from verdict_harness.samples.answers import Track
 from verdict_harness.samples.estimate import Estimate, Windows
 from verdict_harness.samples.metrics import Metrics
@@ -254,7 +255,9 @@ def test_what_can_not_be_counted_keeps_its_kind():
     record.add("nan_total", [math.nan] * SCRAPES)
     record.add("negative_total", range(-100, -39))
     server = record.server()
-    kinds = {name: type(server.growth(f"{name}_total")) for name in ("reset", "gone", "nan", "negative", "not")}
+    kinds = {
+        name: type(server.growth(f"{name}_total")) for name in ("reset", "gone", "nan", "negative", "not")
+    }
     assert kinds == {"reset": Partial, "gone": Stale, "nan": NotANumber, "negative": Failed, "not": Empty}
 
 
