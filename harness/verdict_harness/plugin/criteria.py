@@ -239,6 +239,8 @@ class Criteria(terminal.Beside):
     ) -> Generator[None]:
         """Write everything down once the last fixture is gone, also when that went wrong."""
         interrupt.ending()
+        if self.session and self.session.broken and self._log:
+            self._log.logfile = os.devnull  # pytest would break where it can't write
         try:
             return (yield)
         finally:
@@ -261,7 +263,7 @@ class Criteria(terminal.Beside):
         files = [] if ours.run.replaying else [ours.run.directory / JUNIT]
         if asked and self._log is None:
             files.insert(0, source)
-        elif self._log:
+        elif self._log and not ours.broken:
             self._log.logfile = str(files[0])  # where it says that it lies
         try:
             if files:
