@@ -30,11 +30,11 @@ criteria = ["B1.x"]
 EXPERIMENTS = """
 import pathlib, time
 import pytest
-from verdict_harness.samples import Value, ms
+from verdict_harness.samples import exact, ms
 from verdict_harness.verdicts import Below
 
 def judge_it(judge, milliseconds):
-    judge(Value("p99", milliseconds / 1000, at=0.0, samples=900), Below(200 * ms))
+    judge(exact("p99", milliseconds / 1000, at=0.0, n=900), Below(200 * ms))
 
 @pytest.mark.smoke
 @pytest.mark.criterion("smoke.x", "smoke")

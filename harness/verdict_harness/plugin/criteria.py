@@ -203,7 +203,7 @@ class Criteria(terminal.Beside):
         error = call.excinfo.value if call.excinfo else None
         enough = (HarnessError, *_WORDS_ENOUGH)
         ours = error is None or isinstance(error, enough) or raised.no_room(error)
-        message = f"{judged.verdict}: {judged.finding.reason}"
+        message = f"{judged.verdict}: {judged.finding.sentence}"
         shown = terminal.Block(block(judged, self.session.run), message, None if ours else found.longrepr)
         self._shown.pop(found.nodeid, None)
         if judged.verdict is Verdict.INCONCLUSIVE:
@@ -317,7 +317,7 @@ def _as_raised(judged: Judged, error: BaseException | None) -> pytest.ExceptionI
     if error is not None and isinstance(error, AssertionError) is failed:
         return pytest.ExceptionInfo.from_exception(error)
     try:
-        raise (CriterionFailed if failed else Inconclusive)(judged.finding.reason) from error
+        raise (CriterionFailed if failed else Inconclusive)(judged.finding.sentence) from error
     except (CriterionFailed, Inconclusive) as told:
         return pytest.ExceptionInfo.from_exception(told)
 

@@ -1,10 +1,14 @@
-"""Questions to Prometheus about a stretch of time, and typed answers with their units."""
+"""Questions to Prometheus about a stretch of time, and answers: intervals with their doubts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from .. import _later
+from .chance import Ranks, family, least, ranks, slope
+from .doubts import Doubt, Trouble, bound
+from .estimate import Estimate, Windows, exact
+from .observed import Asked, Span, Unknown, bucket_quantile, quantile, rate, ratio_of, share, windows
 from .sample import (
     Empty,
     Failed,
@@ -16,7 +20,6 @@ from .sample import (
     Series,
     Several,
     Stale,
-    Value,
     number,
 )
 from .units import Quantity, Unit, count, mebibytes, ms, per_minute, per_second, percent, ratio, seconds, us
@@ -33,7 +36,10 @@ else:
     )
 
 __all__ = [
+    "Asked",
+    "Doubt",
     "Empty",
+    "Estimate",
     "Failed",
     "NoValue",
     "NotANumber",
@@ -41,22 +47,38 @@ __all__ = [
     "Point",
     "Prometheus",
     "Quantity",
+    "Ranks",
     "Sample",
     "Series",
     "Several",
+    "Span",
     "Stale",
+    "Trouble",
     "Unit",
-    "Value",
+    "Unknown",
     "Window",
+    "Windows",
+    "bound",
+    "bucket_quantile",
     "clock",
     "count",
+    "exact",
+    "family",
+    "least",
     "mebibytes",
     "ms",
     "number",
     "per_minute",
     "per_second",
     "percent",
+    "quantile",
+    "ranks",
+    "rate",
     "ratio",
+    "ratio_of",
     "seconds",
+    "share",
+    "slope",
     "us",
+    "windows",
 ]

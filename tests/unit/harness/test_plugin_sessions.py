@@ -403,11 +403,11 @@ def test_a_disk_that_is_full_ends_the_session_with_what_is_known(pytester):
     pytester.makepyfile("""
         import resource
         import pytest
-        from verdict_harness.samples import Value, ms
+        from verdict_harness.samples import exact, ms
         from verdict_harness.verdicts import Below
 
         def judge_it(judge, query):
-            judge(Value(query, 0.001, at=0.0, samples=900), Below(200 * ms))
+            judge(exact(query, 0.001, at=0.0, n=900), Below(200 * ms))
 
         @pytest.mark.criterion("A2.first", "A2", "ASR 1")
         def test_first(judge): judge_it(judge, "p99")
