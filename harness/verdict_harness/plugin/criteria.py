@@ -203,7 +203,7 @@ class Criteria(terminal.Beside):
         error = call.excinfo.value if call.excinfo else None
         enough = (HarnessError, *_WORDS_ENOUGH)
         ours = error is None or isinstance(error, enough) or raised.no_room(error)
-        message = f"{judged.verdict}: {judged.finding.reason}"
+        message = f"{judged.verdict}: {judged.finding.sentence}"
         shown = terminal.Block(block(judged, self.session.run), message, None if ours else found.longrepr)
         self._shown.pop(found.nodeid, None)
         if judged.verdict is Verdict.INCONCLUSIVE:
@@ -239,6 +239,8 @@ class Criteria(terminal.Beside):
     ) -> Generator[None]:
         """Write everything down once the last fixture is gone, also when that went wrong."""
         interrupt.ending()
+        if self.session and self.session.broken and self._log:
+            self._log.logfile = os.devnull  # pytest would break where it can't write
         try:
             return (yield)
         finally:
@@ -261,7 +263,7 @@ class Criteria(terminal.Beside):
         files = [] if ours.run.replaying else [ours.run.directory / JUNIT]
         if asked and self._log is None:
             files.insert(0, source)
-        elif self._log:
+        elif self._log and not ours.broken:
             self._log.logfile = str(files[0])  # where it says that it lies
         try:
             if files:
@@ -315,7 +317,7 @@ def _as_raised(judged: Judged, error: BaseException | None) -> pytest.ExceptionI
     if error is not None and isinstance(error, AssertionError) is failed:
         return pytest.ExceptionInfo.from_exception(error)
     try:
-        raise (CriterionFailed if failed else Inconclusive)(judged.finding.reason) from error
+        raise (CriterionFailed if failed else Inconclusive)(judged.finding.sentence) from error
     except (CriterionFailed, Inconclusive) as told:
         return pytest.ExceptionInfo.from_exception(told)
 

@@ -129,7 +129,7 @@ def compare(
     if (then := recorded.get("manifest")) != found.get("manifest"):
         damage = (
             *damage,
-            f"the manifest is not that of the run: sha256 {then} was recorded with its verdict",
+            f"the manifest is not that of the run, whose verdict names sha256 {then}",
         )
     return Comparison(
         recorded=str(recorded.get("verdict", NONE)),

@@ -396,3 +396,47 @@ def test_what_judged_and_what_it_ran_with_is_on_record(judged):
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in run["code"].values())
     assert run["packages"]["pytest"] == pytest.__version__
     assert run["requirements"] == {"ASR 1": ["A2.gc", "A2.p99"], "ASR 2": ["B2.rate", "B2.ok"]}
+
+
+def test_a_disk_that_is_full_ends_the_session_with_what_is_known(pytester):
+    """No file may grow any more from the second criterion on, as where there is no room for it."""
+    pytester.makepyfile("""
+        import resource
+        import pytest
+        from verdict_harness.samples import exact, ms
+        from verdict_harness.verdicts import Below
+
+        def judge_it(judge, query):
+            judge(exact(query, 0.001, at=0.0, n=900), Below(200 * ms))
+
+        @pytest.mark.criterion("A2.first", "A2", "ASR 1")
+        def test_first(judge): judge_it(judge, "p99")
+
+        @pytest.mark.criterion("A2.second", "A2", "ASR 1")
+        def test_second(judge):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+            judge_it(judge, "p99" * 9_000)
+
+        @pytest.mark.criterion("A2.third", "A2", "ASR 1")
+        def test_third(judge): judge_it(judge, "p99")
+        """)
+    ended = pytester.runpytest_subprocess("-p", "no:randomly", "-p", "no:cacheprovider")
+    text = ended.stdout.str() + ended.stderr.str()
+    assert ended.ret == 10, text
+    assert "Traceback" not in text
+    assert "INTERNALERROR" not in text
+    troubles = [line for line in text.splitlines() if line.startswith("trouble")]
+    assert len([line for line in troubles if "the disk is full" in line]) == 1
+    table = text[text.index("= verdicts") :]
+    for name, verdict in (
+        ("first", "PASS"),
+        ("second", "PASS"),
+        ("third", "INCONCLUSIVE"),
+        ("run", "INCONCLUSIVE"),
+    ):
+        assert re.search(rf"{name} .*{verdict}", table), table
+    left = json.loads(
+        (pytester.path / "runs/latest/verdict.json").read_text()
+    )  # the last that could be written
+    assert {one["verdict"] for one in left["criteria"]} == {"PASS", "INCONCLUSIVE"}
+    assert left["finished"] is None

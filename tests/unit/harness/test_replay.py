@@ -90,7 +90,7 @@ def test_the_same_verdict_with_nothing_running(judged, stored, world, status, ve
         (120, ("Below(200 * ms", "Below(210 * ms"), "its limit was < 200 ms and is < 210 ms"),
         (120, ('fail_counts_as="CONDITIONAL"', 'asr="ASR 3"'), "its asr was ASR 1 and is ASR 3"),
         (120, ("gc'), LIMIT)", "gc'), LIMIT); judge(p99(60), LIMIT)"), "it had 1 findings and has 2"),
-        (120, ("return p99(", "return Value('p98', 0.12, 0.0, 9); ("), "its query was p99 and is p98"),
+        (120, ("return p99(", "return exact('p98', 0.12, at=0.0, n=9); ("), "its query was p99 and is p98"),
     ],
 )
 def test_whatever_differs_is_said(judged, stored, gc, change, said):
