@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
+import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import nox
 from filelock import FileLock  # comes with nox, by way of virtualenv
@@ -23,6 +28,11 @@ UNIT = ("-n", "auto", "tests/unit", "harness", "src", "--doctest-modules")
 RUNTIME_LOCK = ROOT / "requirements-runtime.lock"
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # those that pyproject.toml claims
+
+#: Sessions that judge, and the part of a run's criteria that is theirs, as verdict.json tells them apart.
+PARTS = {"smoke": ("experiment", "smoke"), "asr1": ("asr", "ASR 1"), "asr2": ("asr", "ASR 2")}
+#: Words after which pytest lists something and judges nothing.
+LISTING = {"-h", "--help", "--version", "--co", "--collect-only", "--markers", "--fixtures", "--setup-plan"}
 
 
 def found() -> dict[str, str]:
@@ -86,14 +96,112 @@ def run_pytest(session: nox.Session, *words: str) -> None:
     session.run(python(session), "-m", "pytest", *words, external=True, interrupt_timeout=None)
 
 
-def experiments(session: nox.Session, marker: str) -> None:
-    """Run the experiments that carry ``marker`` and judge them; ``-m`` after ``--`` narrows that down."""
-    words = list(session.posargs)
-    if "-m" in words[:-1]:
-        at = words.index("-m")
-        marker = f"({marker}) and ({words[at + 1]})"
-        del words[at : at + 2]
-    session.run(python(session), "-m", "pytest", "experiments", "-m", marker, *words, external=True)
+class TheRun:
+    """The one run of an invocation of nox, however many of the sessions in ``PARTS`` it was asked for.
+
+    The first of them has pytest run the experiments of all; each then reports its own part. Two runs
+    would be two folders and two tables, and ``runs/latest`` would have half of what was asked for.
+    """
+
+    _only: TheRun | None = None
+
+    @classmethod
+    def of(cls, session: nox.Session) -> TheRun:
+        """Return it, made and judged the first time that it is asked for."""
+        if cls._only is None:
+            cls._only = cls(session)
+            cls._only.judge(session)
+        return cls._only
+
+    def __init__(self, session: nox.Session) -> None:
+        words = list(session.posargs)
+        # no public way tells which sessions were selected
+        marker = " or ".join(name for name in PARTS if name in session._runner.manifest)  # noqa: SLF001
+        if "-m" in words[:-1]:
+            at = words.index("-m")
+            marker = f"({marker}) and ({words[at + 1]})"
+            del words[at : at + 2]
+        self.words = ("experiments", "-m", marker, *words)
+        self.listing = bool(LISTING & set(words))
+        self.failed = False  # whether pytest ended with anything but 0
+        runs = ROOT / option(words, "--runs", "runs")
+        self.latest = runs / "latest"
+        self.folder = runs / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(2)}"
+
+    def judge(self, session: nox.Session) -> None:
+        """Have pytest run and judge the experiments."""
+        if not self.listing:
+            # whatever keeps this run from beginning must not leave the verdict of the one before it there
+            self.latest.unlink(missing_ok=True)
+            atexit.register(self.say)  # after all that nox has to say
+        exe = python(session)
+        try:
+            session.run(
+                *(exe, "-m", "pytest", *self.words),
+                env={"HARNESS_RUN_ID": self.folder.name},
+                external=True,
+                interrupt_timeout=None,  # it ends what runs and writes its verdict, however long that takes
+            )
+        except nox.command.CommandFailed:
+            self.failed = True
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        """What ``verdict.json`` says; empty if there is none."""
+        try:
+            found: dict[str, Any] = json.loads((self.folder / "verdict.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found
+
+    def report(self, session: nox.Session) -> None:
+        """Let ``session`` succeed, fail or be skipped as its part of the run did."""
+        verdict = self.verdict
+        if not verdict:
+            if self.failed or not self.listing:
+                session.error("no run was made: see above")
+            return
+        key, name = PARTS[session.name]
+        found = {entry["verdict"] for entry in verdict["criteria"] if entry[key] == name}
+        if not verdict["finished"]:
+            session.error("INCONCLUSIVE: it was ended before its end")
+        if not found:
+            session.skip(f"nothing of {name} was selected")
+        for bad in ("FAIL", "INCONCLUSIVE"):
+            if bad in found:
+                session.error(f"{name}: {bad}")
+        if verdict["failures"] or verdict["troubles"]:
+            session.error("; ".join(verdict["failures"] + verdict["troubles"]))
+        if self.failed and not {"FAIL", "INCONCLUSIVE"} & {one["verdict"] for one in verdict["criteria"]}:
+            session.error("something beside the criteria failed: see above")
+
+    def say(self) -> None:
+        """Say what came out, as the last line of all."""
+        verdict = self.verdict
+        if not verdict:
+            said = "no verdict: the run never began"
+        elif not verdict["finished"]:
+            said = "INCONCLUSIVE: it was ended before its end"
+        else:
+            said = str(verdict["summary"])
+        where = f" ({self.folder.relative_to(ROOT) if ROOT in self.folder.parents else self.folder})"
+        print(f"verdict: {said}{where if verdict else ''}", flush=True)
+
+
+def option(words: list[str], name: str, default: str) -> str:
+    """Return what ``words`` say of a command-line option, the last time that they say it."""
+    found = default
+    for word, following in zip(words, [*words[1:], default]):  # noqa: B905 - of the same length; for older Pythons
+        if word == name:
+            found = following
+        elif word.startswith(f"{name}="):
+            found = word.partition("=")[2]
+    return found
+
+
+def experiments(session: nox.Session) -> None:
+    """Report what the one run of this invocation says of the experiments that ``session`` stands for."""
+    TheRun.of(session).report(session)
 
 
 @nox.session
@@ -154,19 +262,19 @@ def cluster(session: nox.Session) -> None:
 @nox.session
 def smoke(session: nox.Session) -> None:
     """Bring the whole system up and check every joint once."""
-    experiments(session, "smoke")
+    experiments(session)
 
 
 @nox.session
 def asr1(session: nox.Session) -> None:
     """Judge ASR 1, latency: A1 to A4, or fewer by ``-- -m a2``."""
-    experiments(session, "asr1")
+    experiments(session)
 
 
 @nox.session
 def asr2(session: nox.Session) -> None:
     """Judge ASR 2, scalability: B1 to B4, or fewer by ``-- -m b2``."""
-    experiments(session, "asr2")
+    experiments(session)
 
 
 @nox.session

@@ -1,108 +1,108 @@
-"""Reads events back from the broker, as an independent consumer would."""
+"""Reads events back from the broker, as an independent consumer would: another client than the engine's."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
+import time
+import uuid
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+
+from verdict_harness.errors import Inconclusive
 
 TOPICS = ("orders", "matches")
 PARTITIONS = 12
 
+_AT_ONCE = 5000
+_LOOK = 10.0  # seconds for the broker to say what it has
 
-def read_back(bootstrap: str, *, timeout: float = 60.0) -> dict[str, Any]:
-    """Return what the topics hold now, each event counted once.
+#: What the engine calls them, and what this client does (docs/broker.md).
+_SECURITY = {
+    "KAFKA_SECURITY_PROTOCOL": "security.protocol",
+    "KAFKA_SASL_MECHANISM": "sasl.mechanism",
+    "KAFKA_SASL_USERNAME": "sasl.username",
+    "KAFKA_SASL_PASSWORD": "sasl.password",
+    "KAFKA_SSL_CAFILE": "ssl.ca.location",
+    "KAFKA_SSL_CERTFILE": "ssl.certificate.location",
+    "KAFKA_SSL_KEYFILE": "ssl.key.location",
+    "KAFKA_SSL_KEY_PASSWORD": "ssl.key.password",
+}
+
+Event = dict[str, Any]
+
+
+def read(bootstrap: str, security: Mapping[str, str] | None = None, timeout: float = 60.0) -> dict[str, Any]:
+    """Return what both topics hold now.
 
     Args:
         bootstrap: ``host:port`` of the broker.
+        security: an environment that says how to speak to it; a plain connection if there is none.
         timeout: seconds for each topic.
 
     Returns:
-        For each topic: ``partitions``, ``events`` (distinct by shard, log and sequence; seeds are not
-        among them), ``repeats``, ``types``, and ``misplaced``: events whose key is not their symbol.
+        For each topic, ``partitions``, how many it has, and ``events``, each with its ``key``.
+
+    Raises:
+        Inconclusive: the broker can't be read.
     """
-    return {topic: asyncio.run(asyncio.wait_for(_read(bootstrap, topic), timeout)) for topic in TOPICS}
-
-
-def read_orders(bootstrap: str, prefix: str, *, timeout: float = 60.0) -> dict[str, Any]:
-    """Return what the topics hold now of the orders whose ids begin with ``prefix``.
-
-    Args:
-        bootstrap: ``host:port`` of the broker.
-        prefix: how the ids of a load's orders begin.
-        timeout: seconds for each topic.
-
-    Returns:
-        ``placed``: ids of the orders with an ORDER_PLACED; ``orders``: how many different ORDER_PLACED
-        there are; ``matches``: how many different MATCH_EXECUTED with such an order as taker.
-    """
-
-    async def read() -> dict[str, Any]:
-        placed: dict[str, str] = {}
-        async for event in _events(bootstrap, "orders"):
-            if event["type"] == "ORDER_PLACED" and event["orderId"].startswith(prefix):
-                placed[_identity(event)] = event["orderId"]
-        matches: set[str] = set()
-        async for event in _events(bootstrap, "matches"):
-            if event["type"] == "MATCH_EXECUTED" and event["takerOrderId"].startswith(prefix):
-                matches.add(_identity(event))
-        return {"placed": set(placed.values()), "orders": len(placed), "matches": len(matches)}
-
-    return asyncio.run(asyncio.wait_for(read(), 2 * timeout))
-
-
-async def _read(bootstrap: str, topic: str) -> dict[str, Any]:
-    partitions: set[TopicPartition] = set()
-    seen: set[str] = set()
-    repeats = misplaced = 0
-    types: set[str] = set()
-    seeds: set[str] = set()
-    async for event in _events(bootstrap, topic, partitions):
-        identity = _identity(event)
-        known = seeds if event["type"] == "ORDER_SEEDED" else seen
-        repeats += identity in known
-        misplaced += event["key"] != event["symbol"]
-        known.add(identity)
-        types.add(event["type"])
-    return {
-        "partitions": len(partitions),
-        "events": len(seen),
-        "repeats": repeats,
-        "types": sorted(types),
-        "misplaced": misplaced,
-    }
-
-
-def _identity(event: dict[str, Any]) -> str:
-    """What tells an event from all others of its topic; the same one may be sent twice after a failure."""
-    return f"{event['shard']} {event.get('log')} {event['sequence']}"
-
-
-async def _events(
-    bootstrap: str, topic: str, partitions: set[TopicPartition] | None = None
-) -> AsyncIterator[dict[str, Any]]:
-    """Yield what a topic holds when this begins, each event with its ``key``; add to ``partitions``."""
-    # Without a group a consumer of a topic gets all of its partitions at once.
-    consumer = AIOKafkaConsumer(
-        topic,
-        bootstrap_servers=bootstrap,
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
+    told = {name: value for word, name in _SECURITY.items() if (value := (security or {}).get(word))}
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": f"verdicts-{uuid.uuid4().hex}",  # needed, and never joined
+            "enable.auto.commit": False,
+            "fetch.wait.max.ms": 50,
+            **told,
+        }
     )
-    await consumer.start()
     try:
-        assigned = sorted(consumer.assignment())
-        if partitions is not None:
-            partitions.update(assigned)
-        ends = await consumer.end_offsets(assigned)
-        await consumer.seek_to_beginning()
-        while any([await consumer.position(p) < ends[p] for p in assigned]):
-            for records in (await consumer.getmany(timeout_ms=500)).values():
-                for record in records:
-                    yield {**json.loads(record.value), "key": (record.key or b"").decode()}
+        return {topic: _topic(consumer, topic, timeout) for topic in TOPICS}
+    except KafkaException as error:
+        raise Inconclusive("the broker can't be read", found=str(error), where=bootstrap) from error
     finally:
-        await consumer.stop()
+        consumer.close()
+
+
+def _topic(consumer: Consumer, topic: str, timeout: float) -> dict[str, Any]:
+    known = consumer.list_topics(topic, timeout=_LOOK).topics[topic]
+    partitions = [] if known.error else sorted(known.partitions)
+    ends: dict[int, int] = {}
+    for number in partitions:
+        first, last = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_LOOK)
+        if last > first:
+            ends[number] = last
+    consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in ends])
+    events = list(_events(consumer, topic, ends, time.monotonic() + timeout))
+    return {"partitions": len(partitions), "events": events}
+
+
+def _events(consumer: Consumer, topic: str, ends: dict[int, int], deadline: float) -> Iterator[Event]:
+    """Yield each event up to the ends that the partitions had; what is added meanwhile may come, too."""
+    left = dict(ends)
+    while left:
+        if time.monotonic() > deadline:
+            raise Inconclusive(
+                "the broker did not hand its events over in time",
+                expected=f"all of {topic} up to {ends}",
+                found=f"partitions {sorted(left)} were not read to their end",
+            )
+        for message in consumer.consume(_AT_ONCE, timeout=0.2):
+            if problem := message.error():
+                raise KafkaException(problem)
+            if message.offset() + 1 >= left.get(message.partition(), 0):
+                left.pop(message.partition(), None)
+            yield _event(message.key(), message.value())
+
+
+def _event(key: bytes | None, value: bytes | None) -> Event:
+    try:
+        event = json.loads(value or b"")
+    except ValueError:
+        event = None
+    if not isinstance(event, dict) or not {"type", "shard", "sequence", "symbol"} <= event.keys():
+        raise Inconclusive(
+            "what is on the broker is no event", expected="docs/events.md", found=repr(value)[:200]
+        )
+    return {**event, "key": (key or b"").decode(errors="replace")}

@@ -15,7 +15,7 @@ from typing import Any
 
 Event = Mapping[str, Any]
 
-PLACED, RESTED, EXECUTED = "ORDER_PLACED", "ORDER_RESTED", "MATCH_EXECUTED"
+PLACED, SEEDED, EXECUTED = "ORDER_PLACED", "ORDER_SEEDED", "MATCH_EXECUTED"
 SIDES = {"bid": "BUY", "ask": "SELL"}
 
 
@@ -25,59 +25,70 @@ class Account:
 
     Attributes:
         placed: how many orders were placed.
-        rested: how many were seeded.
+        seeded: how many were laid into the book past matching.
         fills: how many executions the oracle makes of them.
         lots: how many lots change hands in these.
         depth: how many orders rest in the end, by side (``bid``, ``ask``).
         levels: at how many prices, over all symbols.
+        opening: ``depth`` when the first order of the load that is asked about came; empty if none came.
+        shallowest: the fewest resting SELLs from there on.
+        deepest: the most.
         parted: where events and oracle first differ, in words; empty if nowhere.
     """
 
     placed: int = 0
-    rested: int = 0
+    seeded: int = 0
     fills: int = 0
     lots: int = 0
     depth: dict[str, int] = field(default_factory=dict)
     levels: dict[str, int] = field(default_factory=dict)
+    opening: dict[str, int] = field(default_factory=dict)
+    shallowest: int = 0
+    deepest: int = 0
     parted: str = ""
 
+    def watch(self, bids: int, asks: int) -> None:
+        """Note how deep the book is when an order of the load comes."""
+        if not self.opening:
+            self.opening = {"bid": bids, "ask": asks}
+            self.shallowest = self.deepest = asks
+        self.shallowest, self.deepest = min(self.shallowest, asks), max(self.deepest, asks)
 
-def audit(orders: Iterable[Event], matches: Iterable[Event]) -> dict[str, Account]:
+
+def audit(orders: Iterable[Event], matches: Iterable[Event], load: str = "") -> dict[str, Account]:
     """Return the account of each shard that has events.
 
     Args:
         orders: the events of the topic ``orders``, in any order, repeats among them.
         matches: those of the topic ``matches``, likewise.
+        load: how the ids of the load's orders begin; the book's depth is watched while they come.
 
     >>> audit([], [])
     {}
     """
     placed, executed = _by_shard(orders), _by_shard(matches)
-    accounts = {}
-    for shard in sorted({*placed, *executed}):
-        logs = {*placed[shard], *executed[shard]}
-        if len(logs) > 1:
-            accounts[shard] = Account(parted=f"events of {len(logs)} logs of shard {shard}: {sorted(logs)}")
-            continue
-        (log,) = logs
-        accounts[shard] = _audit(placed[shard][log], executed[shard][log])
-    return accounts
+    return {
+        shard: _audit(placed.get(shard, []), executed.get(shard, []), load)
+        for shard in sorted({*placed, *executed})
+    }
 
 
-def _by_shard(events: Iterable[Event]) -> dict[str, dict[str, list[Event]]]:
-    found: dict[str, dict[str, list[Event]]] = defaultdict(lambda: defaultdict(list))
+def _by_shard(events: Iterable[Event]) -> dict[str, list[Event]]:
+    found: dict[str, list[Event]] = defaultdict(list)
     for event in events:
-        found[str(event["shard"])][str(event.get("log"))].append(event)
+        found[str(event["shard"])].append(event)
     return found
 
 
-def _audit(orders: Sequence[Event], matches: Sequence[Event]) -> Account:
+def _audit(orders: Sequence[Event], matches: Sequence[Event], load: str) -> Account:
     account = Account()
     books: dict[str, _Book] = defaultdict(_Book)
     try:
         in_order, fills = _sequenced(orders, "order"), _sequenced(matches, "match")
         expected = 0
         for order in in_order:
+            if load and order["type"] == PLACED and str(order["orderId"]).startswith(load):
+                account.watch(*(sum(book.resting[side] for book in books.values()) for side in ("BUY", "SELL")))
             for fill in _execute(books[order["symbol"]], order, account):
                 expected += 1
                 _hold(fill, fills, expected)
@@ -100,24 +111,41 @@ class _Parted(Exception):  # noqa: N818 - not an error of the program: where two
 
 
 def _sequenced(events: Sequence[Event], what: str) -> list[Event]:
-    """Return events by sequence, repeats dropped; each number from 1 on has to be there, and once."""
-    known: dict[int, Event] = {}
+    """Return events by sequence, repeats dropped; each number from 1 on has to be there, and once.
+
+    An engine that was started again goes on with the numbers under another ``log``. One whose log is a new
+    one begins at 1 again: what was told before is another engine's, with other books.
+    """
+    logs: dict[object, dict[int, Event]] = defaultdict(dict)
     for event in events:
-        number = event["sequence"]
+        known, number = logs[event.get("log")], event["sequence"]
         if number in known and known[number] != event:
             raise _Parted(f"two {what} events of sequence {number} differ: {known[number]} and {event}")
         known[number] = event
-    for number in range(1, len(known) + 1):
-        if number not in known:
-            raise _Parted(f"{what} {number} has no event, though one of {max(known)} has")
-    return [known[number] for number in range(1, len(known) + 1)]
+    told: dict[int, Event] = {}
+    for log in sorted(logs.values(), key=_since):
+        if 1 in log:
+            told = {}
+        if again := told.keys() & log.keys():
+            raise _Parted(f"{what} {min(again)} came twice, as different events: {told[min(again)]}")
+        told.update(log)
+    for number in range(1, len(told) + 1):
+        if number not in told:
+            raise _Parted(f"{what} {number} has no event, though one of {max(told)} has")
+    return [told[number] for number in range(1, len(told) + 1)]
+
+
+def _since(log: Mapping[int, Event]) -> int:
+    """When the first event of a log came about."""
+    first = log[min(log)]
+    return int(first.get("acceptedAt", first.get("timestamp", 0)))
 
 
 def _execute(book: _Book, order: Event, account: Account) -> list[dict[str, Any]]:
     """Let an order do what it must; return its fills."""
     kind, market = order["type"], order.get("orderType") == "MARKET"
-    if kind == RESTED:
-        account.rested += 1
+    if kind == SEEDED:
+        account.seeded += 1
         book.rest(order, order["quantity"])
         return []
     if kind != PLACED:
@@ -193,8 +221,10 @@ class _Book:
 
     def __init__(self) -> None:
         self.sides: dict[str, dict[int, deque[_Resting]]] = {"BUY": {}, "SELL": {}}
+        self.resting = {"BUY": 0, "SELL": 0}
 
     def rest(self, order: Event, left: int) -> None:
+        self.resting[order["side"]] += 1
         self.sides[order["side"]].setdefault(order["price"], deque()).append(_Resting(order, left))
 
     def best(self, *, against: str) -> _Resting | None:
@@ -208,5 +238,6 @@ class _Book:
         """Take away what is at the head of its queue, and used up."""
         side, price = self.sides[resting.order["side"]], resting.order["price"]
         side[price].popleft()
+        self.resting[resting.order["side"]] -= 1
         if not side[price]:
             del side[price]

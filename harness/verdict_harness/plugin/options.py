@@ -1,8 +1,12 @@
-"""What people may type after ``--``: each word once, for whoever reads the command line."""
+"""What people may type after ``--``: each word once, for whoever reads the command line.
+
+Every option has a long name of its own, ``--verdict-profile``, and the short word that people
+type, ``--profile``, wherever no other plugin has taken that.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 #: Each option and what ``argparse`` is told of it.
@@ -30,3 +34,25 @@ TABLE: Mapping[str, Mapping[str, Any]] = {
     "--judge": {"metavar": "RUN", "help": "judge a stored run again, such as runs/latest"},
     "--runs": {"metavar": "DIR", "help": "where runs are kept (default: runs, in pytest's rootdir)"},
 }
+
+
+_PREFIX = "verdict"
+
+
+def spellings(word: str, taken: Collection[str]) -> tuple[str, ...]:
+    """Return how an option is typed, given the words that others have taken.
+
+    >>> spellings("--profile", ()), spellings("--profile", {"--profile"})
+    (('--profile', '--verdict-profile'), ('--verdict-profile',))
+    """
+    own = f"--{_PREFIX}-{word.removeprefix('--')}"
+    return (own,) if word in taken else (word, own)
+
+
+def dest(word: str) -> str:
+    """Return under which name the value of an option is kept, whichever way it was typed.
+
+    >>> dest("profile")
+    'verdict_profile'
+    """
+    return f"{_PREFIX}_{word}"

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from .. import report
-from ..errors import EvidenceError, HarnessError
-from ..record import Run, write_atomic, write_json
-from ..verdicts import Criterion, Judge, Judged, Verdict, carriers, replay, roll_up, without_value
+from ..errors import EvidenceError
+from ..record import Json, Run, write_atomic, write_json
+from ..report import junit
+from ..verdicts import (
+    UNKNOWN,
+    Criterion,
+    Judge,
+    Judged,
+    Table,
+    Verdict,
+    carriers,
+    exit_status,
+    replay,
+    roll_up,
+    without_value,
+)
 
-VERDICT, REJUDGED, REPORT = "verdict.json", "verdict.rejudged.json", "report.html"
+VERDICT, REJUDGED, REPORT, JUNIT = "verdict.json", "verdict.rejudged.json", "report.html", "junit.xml"
 
 
 @dataclass(slots=True)
@@ -34,30 +47,51 @@ class Session:
         run: the run.
         criteria: what it judges, in the order of the report.
         root: the folder that ids of tests begin at.
+        table: the criteria of each requirement.
+        code: file to digest of what judges: the tests, whatever they import of their own, and the harness.
 
     Attributes:
         run: the run.
         failures: ordinary tests that failed, and files that could not be collected.
         troubles: what else went wrong.
+        broken: why the run can't go on, such as a full disk; empty if it can.
         outcome: what came of it; ``None`` until :meth:`finish`.
         comparison: on replay, the verdict recorded beside the one found now; ``None`` else.
         report: the HTML report, or why there is none; empty on replay, which makes none.
     """
 
-    def __init__(self, run: Run, criteria: Sequence[Criterion], root: Path) -> None:
+    def __init__(
+        self,
+        run: Run,
+        criteria: Sequence[Criterion],
+        root: Path,
+        *,
+        table: Table | None = None,
+        code: Mapping[str, str] | None = None,
+    ) -> None:
         self.run = run
         self.failures: list[str] = []
         self.troubles: list[str] = []
+        self.broken = ""
         self.outcome: report.Outcome | None = None
         self.comparison: replay.Comparison | None = None
         self.report: Path | str = ""
         self._trials = {criterion.id: _Trial(criterion) for criterion in criteria}
         self._disturbed: dict[str, str] = {}
+        self._table: Table = table or {}
+        self._code = dict(code or {})
         if run.replaying:
             self.failures += [str(failure) for failure in _sequence(run.evidence.run.get("failures"))]
+            self.troubles += [str(trouble) for trouble in _sequence(run.evidence.run.get("troubles"))]
+            self._table = cast("Table", run.evidence.run.get("requirements") or {})
         else:
-            run.evidence.note(root=str(root), criteria=[criterion.to_json() for criterion in criteria])
-            self._write_verdict()
+            run.evidence.note(
+                root=str(root),
+                criteria=[criterion.to_json() for criterion in criteria],
+                requirements={name: list(ids) for name, ids in self._table.items()},
+                code=self._code,
+            )
+            write_json(run.directory / VERDICT, self._so_far())
         run.evidence.watch()
 
     def judge(self, criterion: Criterion) -> Judge:
@@ -123,9 +157,18 @@ class Session:
         if self.run.replaying:
             self._compare(self.outcome)
         else:
-            write_json(self.run.directory / VERDICT, report.document(self.outcome))
+            self._write(VERDICT, report.document(self.outcome))
+            if self.broken and self.broken not in self.troubles:
+                self.outcome = self._outcome()
             self._write_report(self.outcome)
         return self.outcome
+
+    @property
+    def exit_status(self) -> int:
+        """The status that the verdicts ask for, once there is an outcome; 10 for what is not as recorded."""
+        if self.outcome is None or (self.comparison and not self.comparison.same):
+            return UNKNOWN
+        return exit_status(self.outcome.judged, self.outcome.failures, self.outcome.troubles)
 
     def missing(self, criteria: Sequence[Criterion]) -> None:
         """Add criteria of the stored run that can't be judged again: their tests are gone."""
@@ -149,7 +192,7 @@ class Session:
         return report.Outcome(
             run=self.run,
             judged=tuple(judged),
-            whole=roll_up(judged, (*self.failures, *self.troubles)),
+            whole=roll_up(judged, (*self.failures, *self.troubles), self._table),
             finished=dt.datetime.now(dt.UTC),
             failures=tuple(self.failures),
             troubles=tuple(self.troubles),
@@ -158,15 +201,36 @@ class Session:
 
     def _write_verdict(self) -> None:
         """Write what is known so far: a run that is killed leaves no verdict that it had not reached."""
+        if not self.broken:
+            self._write(VERDICT, self._so_far())
+
+    def _so_far(self) -> dict[str, Any]:
         known = self._outcome(pending="not judged: the run has not ended, or was killed")
-        write_json(self.run.directory / VERDICT, {**report.document(known), "finished": None})
+        return {**report.document(known), "finished": None}
+
+    def _write(self, name: str, document: Mapping[str, Any]) -> None:
+        """Write a conclusion; if that can't be done, the run is broken and says why, once."""
+        try:
+            write_json(self.run.directory / name, document)
+        except EvidenceError as error:
+            self.breaks(error)
+
+    def breaks(self, error: EvidenceError) -> None:
+        """Note that evidence can't be written: whatever is measured from now on is lost."""
+        if not self.broken:
+            self.broken = f"{error.what} ({error.found})"
+            self.troubles.append(self.broken)
 
     def _seal(self) -> None:
         try:
-            self.run.evidence.note(disturbed=dict(self._disturbed), failures=list(self.failures))
+            troubles: list[Json] = [trouble for trouble in self.troubles if trouble != self.broken]
+            self.run.evidence.note(
+                disturbed=dict(self._disturbed), failures=list(self.failures), troubles=troubles
+            )
             self.run.evidence.seal()
         except EvidenceError as error:
-            self.troubles.append(f"the run can't be judged again: {error}")
+            self.breaks(error)
+            self.troubles.append("the run can't be judged again")
 
     def _write_report(self, outcome: report.Outcome) -> None:
         path = self.run.directory / REPORT
@@ -183,11 +247,23 @@ class Session:
             recorded = json.loads((self.run.directory / VERDICT).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             recorded = {}
-        self.comparison = replay.compare(recorded, found)
-        try:
-            write_json(self.run.directory / REJUDGED, {**found, "comparison": self.comparison.to_json()})
-        except HarnessError as error:
-            self.troubles.append(str(error))
+        evidence = self.run.evidence
+        damage = [*evidence.damage, *evidence.differences]
+        told = junit.manifest(self.run.directory / JUNIT)
+        if told and told != recorded.get("manifest"):
+            damage.append(f"{JUNIT} names another manifest: sha256 {told}")
+        self.comparison = replay.compare(recorded, found, damage, tuple(self._changes()))
+        self._write(REJUDGED, {**found, "comparison": self.comparison.to_json()})
+
+    def _changes(self) -> Iterator[str]:
+        """Say which files of what judges are not those that judged the run."""
+        recorded = self.run.evidence.run.get("code")
+        if isinstance(recorded, Mapping):
+            changed = [
+                name for name, digest in self._code.items() if recorded.get(name) not in {None, digest}
+            ]
+            if changed:
+                yield f"judged by other code than the run was: {', '.join(changed)}"
 
 
 def _sequence(value: object) -> Sequence[Any]:

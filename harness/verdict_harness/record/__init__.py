@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from .digests import of_files, of_package
 from .evidence import Evidence, Json
-from .files import write_atomic
-from .run import Run, Watched, write_json
+from .files import forget, full, write_atomic
+from .run import Run, Watched, strict, write_json
 
 __all__ = [
     "Evidence",
     "Json",
     "Run",
     "Watched",
+    "forget",
+    "full",
+    "of_files",
+    "of_package",
+    "strict",
     "write_atomic",
     "write_json",
 ]

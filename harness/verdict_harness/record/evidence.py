@@ -14,7 +14,9 @@ A run is *live* while it happens and is *replayed* later: the same code asks the
 same questions by the same keys, and :meth:`Evidence.fact` answers from disk
 what it once answered from the world.  What the manifest does not vouch for is
 not evidence: a damaged, missing or added fact is an
-:class:`~verdict_harness.errors.EvidenceError`, never a guess.
+:class:`~verdict_harness.errors.EvidenceError`, never a guess, and :attr:`Evidence.damage`
+names every such file, asked for or not.  Who changes a file and the manifest with
+it changes :attr:`Evidence.digest`, of which a run leaves copies elsewhere.
 """
 
 from __future__ import annotations
@@ -29,18 +31,23 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn, Self, TypeAlias
+from typing import Self, TypeAlias
 
 from .. import errors
-from ..errors import EvidenceError, HarnessError
+from ..errors import EvidenceError, HarnessError, UsageError
 from . import machine
-from .files import make_unique, point, write_atomic, writing
+from .digests import of_file
+from .files import make_new, make_unique, point, write_atomic, writing
+from .stored import another_version, damaged, differing, load, unlike
 
 __all__ = ["Evidence", "Json", "write_atomic"]
 
 Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 
-_FORMAT = 1
+_FORMAT = (
+    2  # of the folder and of the questions in it; of 1 there are runs, judged by a model that is no more
+)
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 _RUN, _MANIFEST, _FACTS, _LATEST = "run.json", "manifest.json", "facts", "latest"
 _FIELDS = ("what", "expected", "found", "where", "todo")
 
@@ -55,6 +62,9 @@ class Evidence:
         directory: the folder.
         run_id: its name; letters, digits and ``-``, fit for a label.
         replaying: whether facts are read back and not produced.
+        digest: sha256 of the manifest, which has those of all files; empty before the end of a live run.
+        damage: on replay, every file that is not as the manifest says, one sentence each.
+        differences: on replay, what raw files no longer give as it was recorded; see :meth:`confirm`.
     """
 
     def __init__(
@@ -63,6 +73,9 @@ class Evidence:
         self.directory = directory
         self.run_id = directory.name
         self.replaying = digests is not None
+        self.digest = ""
+        self.damage: tuple[str, ...] = ()
+        self.differences: list[str] = []
         self._digests = dict(digests or {})
         self._run = dict(run)
         self._known: dict[str, dict[str, Json]] = {}
@@ -72,18 +85,34 @@ class Evidence:
 
     @classmethod
     def create(
-        cls, root: Path = Path("runs"), *, profile: str, backend: str, argv: Sequence[str] | None = None
+        cls,
+        root: Path = Path("runs"),
+        *,
+        profile: str,
+        backend: str,
+        argv: Sequence[str] | None = None,
+        run_id: str = "",
     ) -> Self:
         """Start a live run: make its folder under ``root`` and point ``root/latest`` at it.
 
+        Args:
+            root: where runs are kept.
+            profile: ``"full"`` or ``"quick"``.
+            backend: its name.
+            argv: the command line; that of this process if not given.
+            run_id: the folder's name, by whoever has to know it beforehand; made up if empty.
+
         Raises:
+            UsageError: there is such a run already, or can't be one of that name.
             EvidenceError: the folder can't be made or written.
         """
         root = root.absolute()
+        if run_id and not _RUN_ID.fullmatch(run_id):
+            raise UsageError("no name for a run", expected="letters, digits and -", found=repr(run_id))
         started = dt.datetime.now(dt.UTC)
         with writing(root):
             root.mkdir(parents=True, exist_ok=True)
-            directory = make_unique(root, f"{started:%Y%m%dT%H%M%SZ}")
+            directory = make_new(root, run_id) if run_id else make_unique(root, f"{started:%Y%m%dT%H%M%SZ}")
             (directory / _FACTS).mkdir()
         words: list[Json] = list(sys.argv if argv is None else argv)
         run: dict[str, Json] = {
@@ -97,6 +126,7 @@ class Evidence:
             "git": machine.commit(Path.cwd()),
             "machine": machine.describe(),
             "versions": machine.versions(),
+            "packages": machine.packages(),
         }
         evidence = cls(directory, run)
         evidence._write_run()
@@ -108,17 +138,20 @@ class Evidence:
         """Open the folder of a run that has ended.
 
         Raises:
-            EvidenceError: it is not one, was never sealed, or is damaged.
+            EvidenceError: it is not one, was never sealed, is of another version, or its description or
+                manifest is damaged. What else is damaged is in :attr:`damage`.
         """
         directory = directory.resolve()
-        manifest = _load(directory / _MANIFEST, "a run whose end was reached leaves a manifest")
+        manifest = load(directory / _MANIFEST, "a run whose end was reached leaves a manifest")
+        if manifest.get("format") != _FORMAT:
+            another_version(directory, manifest.get("format"), _FORMAT)
         digests = manifest.get("sha256")
-        if manifest.get("format") != _FORMAT or not isinstance(digests, dict):
-            _damaged(
-                directory / _MANIFEST, f"a manifest of format {_FORMAT}", f"format {manifest.get('format')}"
-            )
+        if not isinstance(digests, dict):
+            damaged(directory / _MANIFEST, "the digest of every file", "none")
         evidence = cls(directory, {}, {name: str(digest) for name, digest in digests.items()})
         evidence._run = evidence._read(_RUN)
+        evidence.digest = of_file(directory / _MANIFEST)
+        evidence.damage = tuple(unlike(directory, evidence._digests, set(evidence._covered())))
         return evidence
 
     @property
@@ -173,6 +206,26 @@ class Evidence:
             raise _revive(record["error"]) from cause
         return record["answer"]
 
+    def confirm(self, what: str, recorded: Json, derive: Callable[[], Json]) -> None:
+        """On replay, derive from raw files again what was recorded as derived from them.
+
+        What differs, or can't be derived any more, is added to :attr:`differences`: a figure that was changed
+        and the manifest with it still has to agree with the raw samples. Live, nothing is done.
+
+        Args:
+            what: of what, for people, such as ``"load A2"``.
+            recorded: a mapping or another plain value, as it is on record.
+            derive: reads the raw files.
+        """
+        if not self.replaying:
+            return
+        try:
+            found = json.loads(json.dumps(derive()))
+        except (HarnessError, OSError, ValueError, LookupError, TypeError) as error:
+            self.differences.append(f"{what} can't be derived from raw samples again: {errors.named(error)}")
+        else:
+            self.differences += differing(what, recorded, found)
+
     def where(self, key: str) -> Path:
         """Return the file that holds the answer to ``key``, or will."""
         return self.directory / _file_name(key)
@@ -205,10 +258,11 @@ class Evidence:
             self._run["ended"] = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
             self._write_run()
             with writing(self.directory / _MANIFEST):
-                digests: dict[str, Json] = {name: _digest(self.directory / name) for name in self._covered()}
+                digests: dict[str, Json] = {name: of_file(self.directory / name) for name in self._covered()}
             _write_json(
                 self.directory / _MANIFEST, {"format": _FORMAT, "run_id": self.run_id, "sha256": digests}
             )
+            self.digest = of_file(self.directory / _MANIFEST)
             self._sealed = True
 
     def _covered(self) -> list[str]:
@@ -265,23 +319,23 @@ class Evidence:
             )
         record = self._read(name)
         if record.get("key") != key or ("answer" in record) == ("error" in record):
-            _damaged(self.directory / name, f"the answer to {key}", f"key {record.get('key')}")
+            damaged(self.directory / name, f"the answer to {key}", f"key {record.get('key')}")
         return record
 
     def _read(self, name: str) -> dict[str, Json]:
         path = self.directory / name
         expected = self._digests.get(name)
         if expected is None:
-            _damaged(path, "a file that the manifest lists", "a file that it does not")
+            damaged(path, "a file that the manifest lists", "a file that it does not")
         try:
-            found = _digest(path)
+            found = of_file(path)
         except OSError as error:
             raise EvidenceError(
                 "evidence is missing", expected=f"sha256 {expected}", found=str(error), where=str(path)
             ) from error
         if found != expected:
-            _damaged(path, f"sha256 {expected}", f"sha256 {found}")
-        return _load(path, "the manifest lists it")
+            damaged(path, f"sha256 {expected}", f"sha256 {found}")
+        return load(path, "the manifest lists it")
 
     def _write_run(self) -> None:
         _write_json(self.directory / _RUN, self._run)
@@ -307,41 +361,6 @@ def _write_json(path: Path, data: Mapping[str, Json]) -> dict[str, Json]:
     write_atomic(path, text.encode())
     result: dict[str, Json] = json.loads(text)
     return result
-
-
-def _load(path: Path, expected: str) -> dict[str, Json]:
-    try:
-        data = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise EvidenceError(
-            "evidence is missing",
-            expected=expected,
-            found="no such file",
-            where=str(path),
-            todo="point at the folder of a finished run; a run that was killed has to be run again",
-        ) from error
-    except (OSError, ValueError) as error:
-        raise EvidenceError(
-            "evidence is damaged", expected=expected, found=str(error), where=str(path)
-        ) from error
-    if not isinstance(data, dict):
-        _damaged(path, "a JSON object", type(data).__name__)
-    return data
-
-
-def _damaged(path: Path, expected: str, found: str) -> NoReturn:
-    raise EvidenceError(
-        "evidence is damaged",
-        expected=expected,
-        found=found,
-        where=str(path),
-        todo="restore the folder, or run again",
-    )
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _file_name(key: str) -> str:

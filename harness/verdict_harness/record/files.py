@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import EvidenceError
+from ..errors import EvidenceError, UsageError
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -36,6 +36,19 @@ def write_atomic(path: Path, data: bytes) -> None:
             os.close(directory)
 
 
+def make_new(root: Path, name: str) -> Path:
+    """Make the folder ``root/name`` and return it.
+
+    Raises:
+        UsageError: it exists.
+    """
+    try:
+        (root / name).mkdir()
+    except FileExistsError:
+        raise UsageError("there is such a run already", where=str(root / name)) from None
+    return root / name
+
+
 def make_unique(root: Path, stem: str) -> Path:
     """Make a folder ``root/<stem>-<4 hex digits>`` that did not exist, and return it."""
     while True:
@@ -57,6 +70,18 @@ def point(link: Path, target: str) -> None:
                 draft.unlink()
 
 
+def forget(link: Path) -> None:
+    """Take ``link`` away, if it is one that can be: what it points at is no longer the latest of anything."""
+    with contextlib.suppress(OSError):
+        if link.is_symlink():
+            link.unlink()
+
+
+def full(error: OSError) -> bool:
+    """Say whether ``error`` means that there is no room: a full disk, a quota, a limit on a file's size."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn whatever the file system says while ``path`` is written into an error that says what to do.
@@ -67,13 +92,12 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
         raise EvidenceError(
-            "evidence could not be written" + (": the disk is full" if full else ""),
-            expected="room for the evidence of the run" if full else "a folder that can be written to",
+            "evidence could not be written" + (": the disk is full" if full(error) else ""),
+            expected="room for the evidence of the run" if full(error) else "a folder that can be written to",
             found=str(error),
             where=str(path),
             todo="make room (old runs can go), then run again"
-            if full
+            if full(error)
             else "check the path and its permissions",
         ) from error

@@ -48,6 +48,12 @@ def versions() -> dict[str, Described]:
     return found
 
 
+def packages() -> dict[str, Described]:
+    """Return the version of every distribution that is installed beside the harness, by name."""
+    found = {str(one.metadata["Name"]): one.version for one in importlib.metadata.distributions()}
+    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+
+
 def commit(directory: Path) -> Described:
     """Return ``{"commit", "changed"}`` of the work tree around ``directory``; ``None`` if there is none."""
     head = _git(directory, "rev-parse", "HEAD")

@@ -113,15 +113,16 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
     Raises:
         EvidenceError: if it can't be written.
     """
-    text = json.dumps(_strict(document), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(strict(document), indent=2, ensure_ascii=False, allow_nan=False)
     write_atomic(path, f"{text}\n".encode())
 
 
-def _strict(value: Any) -> Any:
+def strict(value: Any) -> Any:
+    """Return ``value`` as it is read back from a conclusion that :func:`write_json` wrote."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Mapping):
-        return {str(key): _strict(each) for key, each in value.items()}
+        return {str(key): strict(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_strict(each) for each in value]
+        return [strict(each) for each in value]
     return value

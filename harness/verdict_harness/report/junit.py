@@ -15,7 +15,7 @@ from pathlib import Path
 from ..errors import EvidenceError
 from ..record import write_atomic
 from ..verdicts import Judged, Verdict
-from .page import quantity
+from .page import Outcome, figure, interval
 
 KEY = "criterion"
 _OUTCOMES = ("failure", "error", "skipped")
@@ -32,19 +32,35 @@ def properties(judged: Judged) -> list[tuple[str, str]]:
         ("unit", finding.unit),
         ("limit", finding.limit),
         ("query", finding.query),
+        ("interval", interval(finding)),
         ("samples", str(finding.samples)),
-        ("reason", finding.reason),
+        ("reason", finding.sentence),
+        ("decides", finding.decides),
+        ("doubts", "; ".join(doubt.text for doubt in finding.doubts)),
         ("evidence", " ".join(judged.evidence)),
     ]
 
 
-def settle(source: Path, targets: Sequence[Path], judged: Sequence[Judged]) -> None:
+def facts(outcome: Outcome) -> list[tuple[str, str]]:
+    """Return what is known of the run as a whole: properties of the suite."""
+    return [
+        ("run", outcome.run.run_id),
+        ("verdict", str(outcome.whole.run)),
+        ("manifest", f"sha256 {outcome.run.evidence.digest}"),
+        *(("requirement", str(one)) for one in outcome.whole.requirements),
+    ]
+
+
+def settle(
+    source: Path, targets: Sequence[Path], judged: Sequence[Judged], of_run: Sequence[tuple[str, str]] = ()
+) -> None:
     """Put what pytest wrote to ``source`` right and write it to ``targets``.
 
     Args:
         source: pytest's file; where there is none, one is made of the criteria alone.
         targets: where to write.
         judged: every criterion of the run.
+        of_run: what is known of the run as a whole; properties of the suite.
 
     Raises:
         EvidenceError: if ``source`` is no JUnit XML, or a target can't be written.
@@ -71,6 +87,7 @@ def settle(source: Path, targets: Sequence[Path], judged: Sequence[Judged]) -> N
             path, _, test = one.criterion.test.partition("::")
             place = path.removesuffix(".py").replace("/", ".")
             _fill(ET.SubElement(suite, "testcase", classname=place, name=test or name, time="0"), one)
+    _head(suite, of_run)
     _count(suite)
     text = ET.tostring(root, encoding="unicode")
     for target in targets:
@@ -84,6 +101,26 @@ def _read(source: Path) -> ET.Element:
         return ET.parse(source).getroot()  # noqa: S314 - pytest wrote it a moment ago
     except (ET.ParseError, OSError) as error:
         raise EvidenceError("this is no JUnit XML", found=str(error), where=str(source)) from error
+
+
+def manifest(path: Path) -> str:
+    """Return the manifest's digest that the file names; empty if there is no such file or it names none."""
+    try:
+        suite = ET.parse(path).getroot().find("testsuite")  # noqa: S314 - only one word is looked for in it
+    except (ET.ParseError, OSError):
+        return ""
+    return (_property(suite, "manifest") or "").removeprefix("sha256 ") if suite is not None else ""
+
+
+def _head(suite: ET.Element, of_run: Sequence[tuple[str, str]]) -> None:
+    if not of_run:
+        return
+    holder = suite.find("properties")
+    if holder is None:
+        holder = ET.Element("properties")
+        suite.insert(0, holder)
+    for name, value in of_run:
+        ET.SubElement(holder, "property", name=name, value=_fit(value))
 
 
 def _property(case: ET.Element, name: str) -> str | None:
@@ -114,11 +151,11 @@ def _fill(case: ET.Element, judged: Judged) -> None:
     tag = {Verdict.FAIL: "failure", Verdict.INCONCLUSIVE: "error"}.get(judged.verdict)
     if tag:
         finding = judged.finding
-        value = f" {quantity(finding.value, finding.unit)}, limit {finding.limit}:" if finding.limit else ""
+        value = f" {figure(finding)}, limit {finding.limit}:" if finding.limit else ""
         node = ET.Element(
-            tag, type=str(judged.verdict), message=_fit(f"{judged.verdict}{value} {finding.reason}")
+            tag, type=str(judged.verdict), message=_fit(f"{judged.verdict}{value} {finding.sentence}")
         )
-        node.text = _fit("\n\n".join(text for text in texts if text) or finding.reason)
+        node.text = _fit("\n\n".join(text for text in texts if text) or finding.sentence)
         case.insert(1, node)
 
 

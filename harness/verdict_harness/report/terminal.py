@@ -15,7 +15,7 @@ from rich.text import Text
 
 from ..processes import progress
 from ..verdicts import Comparison, Judged, Verdict
-from .page import Outcome, quantity
+from .page import Outcome, figure, notes, reason
 
 LEAST_WIDTH = 100
 _LONG = 30
@@ -95,8 +95,9 @@ def summary(outcome: Outcome, report: Path | str, comparison: Comparison | None)
     """
     whole, run = outcome.whole, outcome.run
     verdicts = Table.grid(padding=(0, 2))
-    for name, verdict in whole.asrs.items():
-        verdicts.add_row(Text(name), word(verdict))
+    for one in whole.requirements:
+        said = str(one).removeprefix(f"{one.name}: ")
+        verdicts.add_row(Text(one.name), Text(said, style=f"bold {COLOURS[one.verdict]}"))
     verdicts.add_row(Text("run", style="bold"), word(whole.run))
     places = Table.grid(padding=(0, 2))
     if outcome.note:
@@ -105,9 +106,13 @@ def summary(outcome: Outcome, report: Path | str, comparison: Comparison | None)
         places.add_row("trouble", Text(trouble, style="red"))
     if comparison:
         places.add_row("replay", Text(str(comparison), style="bold" if comparison.same else "bold red"))
-        for difference in comparison.differences:
+        for difference in (*comparison.damage, *comparison.differences):
             places.add_row("", Text(str(difference)))
+        for note in comparison.notes:
+            places.add_row("note", Text(note))
     places.add_row("evidence", _path(run.directory))
+    if run.evidence.digest:
+        places.add_row("manifest", Text(f"sha256 {run.evidence.digest}"))
     if report:
         places.add_row("report", _path(report) if isinstance(report, Path) else Text(report, style="red"))
     if not run.replaying:
@@ -121,6 +126,7 @@ def table(outcome: Outcome) -> Table:
     grid.add_column("criterion", overflow="fold")
     for heading in ("value", "limit"):
         grid.add_column(heading, overflow="fold", justify="right")
+    grid.add_column("n", justify="right", no_wrap=True)
     grid.add_column("verdict", no_wrap=True)
     grid.add_column("evidence", overflow="fold")
     previous: Judged | None = None
@@ -131,8 +137,9 @@ def table(outcome: Outcome) -> Table:
         finding = judged.finding
         grid.add_row(
             Text(judged.criterion.id),
-            Text(quantity(finding.value, finding.unit)),
+            Text(figure(finding)),
             Text(finding.limit),
+            Text(str(finding.samples) if finding.samples else ""),
             word(judged.verdict),
             Text(_short(judged.evidence)),
         )
@@ -140,15 +147,17 @@ def table(outcome: Outcome) -> Table:
 
 
 def _reasons(outcome: Outcome) -> Group:
-    """One line for each criterion that did not pass: the end of a log is what people read first."""
+    """One line for each criterion that did not pass, and for each doubt that several share."""
     lines: list[RenderableType] = []
+    known = notes(outcome.judged)
     for judged in outcome.judged:
         if judged.verdict is not Verdict.PASS:
-            reason = (judged.finding.reason.splitlines() or [""])[0]
-            line = Text.assemble((judged.criterion.id, "bold"), " ", word(judged.verdict), f" {reason}")
+            why = (reason(judged.finding, known).splitlines() or [""])[0]
+            line = Text.assemble((judged.criterion.id, "bold"), " ", word(judged.verdict), f" {why}")
             if judged.counts_as is not judged.verdict:
                 line.append(f" (counts as {judged.counts_as})")
             lines.append(line)
+    lines += [Text.assemble((f"doubt {note.number}", "bold"), f" {note.text}") for note in known.values()]
     return Group(*lines, *([""] if lines else []))
 
 

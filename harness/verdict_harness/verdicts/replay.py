@@ -8,22 +8,24 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..errors import EvidenceError, UsageError
-from ..record import Run, Watched
+from ..record import Run, Watched, strict
 from ..systems import Capability
 from .rollup import Criterion
 
 NONE = "none"
+#: Fields of a criterion that follow from the others, or say the same in other words.
+_TOLD = {"reason", "criterion", "test", "evidence", "findings", "id"}
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A criterion whose verdict or value is not what was recorded.
+    """A criterion that is not judged as it was recorded.
 
     Attributes:
-        id: the criterion.
+        id: the criterion; empty if the run as a whole differs.
         recorded: the verdict of the run, or ``"none"`` if none was recorded.
         found: the verdict now.
-        reason: why it is what it is now.
+        reason: what differs, or why the verdict is what it is now.
     """
 
     id: str
@@ -32,6 +34,8 @@ class Difference:
     reason: str
 
     def __str__(self) -> str:
+        if not self.id:
+            return self.reason
         return f"{self.id}: recorded {self.recorded}, now {self.found}: {self.reason}"
 
 
@@ -44,7 +48,10 @@ class Comparison:
         found: the verdict now.
         judged: how many criteria were judged again.
         of: how many the run has.
-        differences: criteria that differ.
+        differences: criteria that differ, and what else does.
+        damage: files that are not what they were at the end of the run, and figures that are not what
+            their raw samples give.
+        notes: what is not the same and changes no verdict by itself, such as the tests.
     """
 
     recorded: str
@@ -52,11 +59,13 @@ class Comparison:
     judged: int
     of: int
     differences: tuple[Difference, ...]
+    damage: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def same(self) -> bool:
-        """Whether no criterion that was judged again differs, nor the whole if all of them were."""
-        return not self.differences and (self.judged < self.of or self.recorded == self.found)
+        """Whether all that was judged again is as recorded, and all evidence is what it was."""
+        return not self.damage and not self.differences
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -93,30 +102,60 @@ def open_run(places: Sequence[Path], asked: Mapping[str, str | None]) -> Run:
     return run
 
 
-def compare(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> Comparison:
-    """Compare two documents of the form of ``verdict.json``.
+def compare(
+    recorded: Mapping[str, Any],
+    found: Mapping[str, Any],
+    damage: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> Comparison:
+    """Compare two documents of the form of ``verdict.json``, field by field of each criterion.
 
     Args:
         recorded: that of the run; empty if there is none.
         found: that of the replay, perhaps of some of the criteria only.
+        damage: files that are not what they were, and figures that are not what raw files give.
+        notes: what else the reader has to know.
     """
-    before = _by_id(recorded)
-    differences = []
-    for name, now in _by_id(found).items():
-        then = before.get(name, {})
-        if (then.get("verdict"), then.get("value")) != (now["verdict"], now["value"]):
-            reason = now["reason"]
-            if then.get("verdict") == now["verdict"]:
-                reason = f"the value was {then.get('value')} and is {now['value']}"
-            differences.append(Difference(name, then.get("verdict", NONE), now["verdict"], reason))
-    judged = len(_by_id(found))
+    before, now = _by_id(strict(recorded)), _by_id(strict(found))
+    differences = [
+        Difference(name, str(before.get(name, {}).get("verdict", NONE)), str(entry["verdict"]), reason)
+        for name, entry in now.items()
+        if (reason := _unlike(before.get(name, {}), entry))
+    ]
+    whole = len(now) >= len(before)
+    if whole and not differences and recorded.get("verdict") != found["verdict"]:
+        said = f"the run was recorded as {recorded.get('verdict', NONE)} and is {found['verdict']} now"
+        differences.append(Difference("", str(recorded.get("verdict", NONE)), str(found["verdict"]), said))
+    if (then := recorded.get("manifest")) != found.get("manifest"):
+        damage = (
+            *damage,
+            f"the manifest is not that of the run, whose verdict names sha256 {then}",
+        )
     return Comparison(
         recorded=str(recorded.get("verdict", NONE)),
         found=str(found["verdict"]),
-        judged=judged,
-        of=max(len(before), judged),
+        judged=len(now),
+        of=max(len(before), len(now)),
         differences=tuple(differences),
+        damage=tuple(damage),
+        notes=tuple(notes),
     )
+
+
+def _unlike(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Say what of a criterion differs; the empty text if nothing does."""
+    if not then:
+        return "the run has no verdict of it"
+    if then.get("verdict") != now["verdict"]:
+        return str(now["reason"])
+    pairs = [(then, now), *zip(then.get("findings", ()), now.get("findings", ()), strict=False)]
+    for one, other in pairs:
+        for name in one.keys() | other.keys() - _TOLD:
+            if name not in _TOLD and one.get(name) != other.get(name):
+                return f"its {name} was {one.get(name)} and is {other.get(name)}"
+    if len(then.get("findings", ())) != len(now.get("findings", ())):
+        return f"it had {len(then.get('findings', ()))} findings and has {len(now.get('findings', ()))}"
+    return ""
 
 
 def _by_id(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from .finding import Finding
+from .requirements import Requirement, Table
 from .verdict import Verdict, worst
+
+UNKNOWN = 10  # exit status: nothing failed, and something is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,42 +100,61 @@ class Whole:
     """Verdicts of the parts of a run and of the run.
 
     Attributes:
-        asrs: requirement to verdict, sorted by name; criteria of no requirement appear in none.
+        requirements: those of which anything was judged, sorted by name.
         experiments: experiment to verdict, sorted by name.
         run: the verdict of the run.
     """
 
-    asrs: dict[str, Verdict]
+    requirements: tuple[Requirement, ...]
     experiments: dict[str, Verdict]
     run: Verdict
 
+    @property
+    def asrs(self) -> dict[str, Verdict]:
+        """Requirement to verdict; at best INCONCLUSIVE for one that was not judged whole."""
+        return {one.name: one.verdict for one in self.requirements}
 
-def roll_up(judged: Sequence[Judged], troubles: Sequence[str] = ()) -> Whole:
+    def __str__(self) -> str:
+        return "; ".join(map(str, (self.run, *self.requirements)))
+
+
+def roll_up(judged: Sequence[Judged], troubles: Sequence[str] = (), table: Table | None = None) -> Whole:
     """Roll criteria up; worst wins, and nothing at all is INCONCLUSIVE.
 
     Args:
         judged: every criterion of the run, judged or not (one that was not is INCONCLUSIVE).
         troubles: what else went wrong in the session, such as ordinary tests that failed. The run
             can't be better than INCONCLUSIVE then: something that should hold did not.
+        table: the criteria of each requirement; those that were judged, for one that is not in it.
     """
     run = worst(one.counts_as for one in judged)
     return Whole(
-        asrs=_by(judged, {one.criterion.asr for one in judged} - {""}, asr=True),
-        experiments=_by(judged, {one.criterion.experiment for one in judged}, asr=False),
+        requirements=tuple(
+            _requirement(name, members, (table or {}).get(name, ()))
+            for name, members in _by(judged, lambda criterion: criterion.asr).items()
+            if name
+        ),
+        experiments={
+            name: worst(one.counts_as for one in members)
+            for name, members in _by(judged, lambda criterion: criterion.experiment).items()
+        },
         run=worst([run, Verdict.INCONCLUSIVE]) if troubles else run,
     )
 
 
-def _by(judged: Iterable[Judged], names: Iterable[str], *, asr: bool) -> dict[str, Verdict]:
-    judged = list(judged)
-    return {
-        name: worst(
-            one.counts_as
-            for one in judged
-            if name == (one.criterion.asr if asr else one.criterion.experiment)
-        )
-        for name in sorted(names)
-    }
+def _requirement(name: str, members: Sequence[Judged], listed: Sequence[str]) -> Requirement:
+    ids = {one.criterion.id for one in members}
+    return Requirement(
+        name,
+        worst(one.counts_as for one in members),
+        sum(one in listed for one in ids) if listed else len(ids),
+        tuple(one for one in listed if one not in ids),
+    )
+
+
+def _by(judged: Sequence[Judged], key: Callable[[Criterion], str]) -> dict[str, list[Judged]]:
+    names = sorted({key(one.criterion) for one in judged})
+    return {name: [one for one in judged if key(one.criterion) == name] for name in names}
 
 
 def exit_status(judged: Iterable[Judged], failures: Sequence[str] = (), troubles: Sequence[str] = ()) -> int:
@@ -150,4 +172,4 @@ def exit_status(judged: Iterable[Judged], failures: Sequence[str] = (), troubles
     overall = worst(one.verdict for one in judged)
     if failures or overall is Verdict.FAIL:
         return 1
-    return 10 if troubles or overall is Verdict.INCONCLUSIVE else 0
+    return UNKNOWN if troubles or overall is Verdict.INCONCLUSIVE else 0

@@ -9,7 +9,7 @@ import pytest
 from engine.books import Matcher
 from engine.events import events
 from engine.orders import Order
-from experiments.judging.oracle import EXECUTED, PLACED, RESTED, audit
+from experiments.judging.oracle import EXECUTED, PLACED, SEEDED, audit
 
 SYMBOLS = ("X", "Y")
 
@@ -47,7 +47,7 @@ def match(number, taker, maker, price, quantity, *, side="BUY", symbol="X"):
 
 
 ORDERS = [
-    placed(1, "SELL", 101, 5, kind=RESTED),
+    placed(1, "SELL", 101, 5, kind=SEEDED),
     placed(2, "SELL", 100, 5),
     placed(3, "SELL", 100, 7),
     placed(4, "BUY", 101, 8),  # 5 of 2, 3 of 3: price first, then time, at the maker's price
@@ -70,7 +70,7 @@ def parted(orders=ORDERS, matches=MATCHES):
 def test_by_hand():
     account = audit(ORDERS, MATCHES)["a"]
     assert account.parted == ""
-    assert (account.placed, account.rested, account.fills, account.lots) == (6, 1, 4, 17)
+    assert (account.placed, account.seeded, account.fills, account.lots) == (6, 1, 4, 17)
     assert account.depth == {"bid": 1, "ask": 1}
     assert account.levels == {"bid": 1, "ask": 1}
 

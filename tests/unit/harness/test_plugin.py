@@ -67,6 +67,74 @@ def test_whatever_a_test_does_has_a_verdict(judged, body, verdict, reason):
     }
 
 
+LIBRARY = """
+def check(value):
+    assert value < 0, "an invariant of ours"
+
+def shout(value):
+    __tracebackhide__ = True
+    assert value < 0, "too much"
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "verdict", "reason"),
+    [
+        ("library.check(1)", "INCONCLUSIVE", "library.py, which is not the test's own file"),
+        ("library.shout(1)", "FAIL", "too much"),  # a helper that asserts for the test, and hides itself
+        ("own(1)", "FAIL", "mine"),
+        ("import json.decoder; json.decoder.scanner.c_make_scanner(None)", "INCONCLUSIVE", "the test broke"),
+    ],
+)
+def test_an_assertion_of_a_library_says_nothing_of_the_system(judged, pytester, call, verdict, reason):
+    pytester.makepyfile(library=LIBRARY)
+    ended = judged(
+        f"""
+        import sys
+        sys.path.insert(0, {str(pytester.path)!r})
+        import library
+
+        def own(value):
+            assert value < 0, "mine"
+
+        @criterion("A2.p99")
+        def test_p99(judge):
+            judge(p99(1), LIMIT)
+            {call}
+        """
+    )
+    assert (ended.verdicts, ended.status) == ({"A2.p99": verdict}, 1 if verdict == "FAIL" else 10)
+    assert reason in ended.criterion("A2.p99")["reason"]
+
+
+def test_an_assertion_in_the_projects_conftest_is_the_tests_own(judged, pytester):
+    pytester.makeconftest("""
+        import pytest
+
+        @pytest.fixture
+        def check():
+            def check(value):
+                assert value < 0, "measured, and not met"
+            return check
+        """)
+    ended = judged("""
+        @criterion("A2.p99")
+        def test_p99(judge, check):
+            check(1)
+        """)
+    assert ended.verdicts == {"A2.p99": "FAIL"}
+
+
+def test_an_async_def_that_never_ran_is_not_measured(judged):
+    ended = judged("""
+        @criterion("A2.p99")
+        async def test_p99(judge):
+            judge(p99(300), LIMIT)
+        """)
+    assert (ended.verdicts, ended.status) == ({"A2.p99": "INCONCLUSIVE"}, 10)
+    assert "never ran" in ended.criterion("A2.p99")["reason"]
+
+
 @pytest.mark.parametrize(
     ("mark", "milliseconds", "verdict"),
     [
@@ -229,6 +297,10 @@ def test_parameters_name_criteria(judged):
         ('@pytest.mark.criterion("A2.p99", "A2", fail_counts_as="PASS")', "must be one of"),
         ('@pytest.mark.criterion("A2.{stage}", "A2")', "stage"),
         ('@pytest.mark.criterion("", "A2")', "not empty"),
+        (
+            '@pytest.mark.criterion("A2.p99", "A2")\n@pytest.mark.criterion("A2.mean", "A2")',
+            "one test judges one criterion",
+        ),
         ('@pytest.mark.parametrize("n", [1, 2])\n@pytest.mark.criterion("A2.p99", "A2")', "two tests judge"),
     ],
 )

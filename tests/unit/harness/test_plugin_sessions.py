@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from verdict_harness.errors import UsageError
+
 PASSING = """
 @criterion("A2.p99")
 def test_p99(judge):
@@ -355,3 +357,86 @@ def test_runs_that_cannot_be_made_are_a_usage_error(judged, pytester):
     ended = judged(PASSING, "--runs", "taken.txt")
     assert ended.status == pytest.ExitCode.USAGE_ERROR
     assert "taken.txt" in ended.text
+
+
+def test_a_run_that_never_began_leaves_no_earlier_verdict_as_the_latest(judged, monkeypatch):
+    first = judged(PASSING)
+    assert first.folder.exists()
+    kept = first.folder.resolve()
+    ended = judged("", "--backend=nowhere")
+    assert ended.status == pytest.ExitCode.USAGE_ERROR
+    assert not ended.folder.is_symlink()
+    judged("")
+    assert ended.folder.exists()
+
+    def refuse(_name, _options):
+        raise UsageError("no target", todo="set PROMETHEUS_URL")
+
+    monkeypatch.setattr("verdict_harness.plugin.backends.check", refuse)
+    ended = judged("")
+    assert (ended.status, ended.folder.is_symlink()) == (pytest.ExitCode.USAGE_ERROR, False)
+    assert (kept / "verdict.json").exists()  # it is only not the latest
+
+
+def test_who_has_to_know_the_folder_beforehand_names_it(judged, monkeypatch):
+    monkeypatch.setenv("HARNESS_RUN_ID", "nightly-7")
+    ended = judged(PASSING)
+    assert ended.verdict["run_id"] == ended.folder.resolve().name == "nightly-7"
+    ended = judged("")
+    assert ended.status == pytest.ExitCode.USAGE_ERROR
+    assert "there is such a run already" in ended.text
+    monkeypatch.setenv("HARNESS_RUN_ID", "../elsewhere")
+    assert "no name for a run" in judged("").text
+
+
+def test_what_judged_and_what_it_ran_with_is_on_record(judged):
+    ended = judged(MIXED)
+    run = json.loads((ended.folder / "run.json").read_text())
+    assert set(run["code"]) == {"test_it.py", "the harness"}
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in run["code"].values())
+    assert run["packages"]["pytest"] == pytest.__version__
+    assert run["requirements"] == {"ASR 1": ["A2.gc", "A2.p99"], "ASR 2": ["B2.rate", "B2.ok"]}
+
+
+def test_a_disk_that_is_full_ends_the_session_with_what_is_known(pytester):
+    """No file may grow any more from the second criterion on, as where there is no room for it."""
+    pytester.makepyfile("""
+        import resource
+        import pytest
+        from verdict_harness.samples import exact, ms
+        from verdict_harness.verdicts import Below
+
+        def judge_it(judge, query):
+            judge(exact(query, 0.001, at=0.0, n=900), Below(200 * ms))
+
+        @pytest.mark.criterion("A2.first", "A2", "ASR 1")
+        def test_first(judge): judge_it(judge, "p99")
+
+        @pytest.mark.criterion("A2.second", "A2", "ASR 1")
+        def test_second(judge):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+            judge_it(judge, "p99" * 9_000)
+
+        @pytest.mark.criterion("A2.third", "A2", "ASR 1")
+        def test_third(judge): judge_it(judge, "p99")
+        """)
+    ended = pytester.runpytest_subprocess("-p", "no:randomly", "-p", "no:cacheprovider")
+    text = ended.stdout.str() + ended.stderr.str()
+    assert ended.ret == 10, text
+    assert "Traceback" not in text
+    assert "INTERNALERROR" not in text
+    troubles = [line for line in text.splitlines() if line.startswith("trouble")]
+    assert len([line for line in troubles if "the disk is full" in line]) == 1
+    table = text[text.index("= verdicts") :]
+    for name, verdict in (
+        ("first", "PASS"),
+        ("second", "PASS"),
+        ("third", "INCONCLUSIVE"),
+        ("run", "INCONCLUSIVE"),
+    ):
+        assert re.search(rf"{name} .*{verdict}", table), table
+    left = json.loads(
+        (pytester.path / "runs/latest/verdict.json").read_text()
+    )  # the last that could be written
+    assert {one["verdict"] for one in left["criteria"]} == {"PASS", "INCONCLUSIVE"}
+    assert left["finished"] is None

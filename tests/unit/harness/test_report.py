@@ -12,7 +12,7 @@ from verdict_harness.errors import EvidenceError
 from verdict_harness.record import Run, Watched, write_json
 from verdict_harness.report import junit, plots, terminal
 from verdict_harness.report import page as report
-from verdict_harness.samples import Empty, Point, Series, Unit, Value, ms, per_minute, ratio
+from verdict_harness.samples import Empty, Point, Series, Unit, exact, ms, per_minute, ratio
 from verdict_harness.verdicts import (
     AtLeast,
     Below,
@@ -159,7 +159,9 @@ def test_a_unit_is_drawn_as_it_is_written():
 
 def test_values_are_drawn_against_the_numbers_in_their_labels():
     values = {"1000 users": 0.002, "100 users": 0.001, "10000 users": 0.004, "all": 0.001}
-    exhibits = [Exhibit(label, Value("q", v, at=0.0), Below(200 * ms), ()) for label, v in values.items()]
+    exhibits = [
+        Exhibit(label, exact("q", v, at=0.0, n=1), Below(200 * ms), ()) for label, v in values.items()
+    ]
     (plot,) = plots.draw("p", exhibits)
     assert plot.title == "against users"
     assert [word in plot.svg for word in ("users", "10000", "200 ms")] == [True] * 3
@@ -169,7 +171,7 @@ def test_values_are_drawn_against_the_numbers_in_their_labels():
 
 def test_only_series_are_drawn():
     exhibits = [
-        Exhibit("", sample, Below(1 * ms), ()) for sample in (Value("q", 1.0, at=0), Empty("q", "no"))
+        Exhibit("", sample, Below(1 * ms), ()) for sample in (exact("q", 1.0, at=0, n=1), Empty("q", "no"))
     ]
     assert plots.draw("p", exhibits) == []
 

@@ -1,0 +1,169 @@
+"""A load that was run, with all that is known of it: what criteria are asked of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from experiments.loads import Workload
+from verdict_harness.loads import Fate, Order, Trial
+from verdict_harness.samples import NoValue, Trouble
+
+from .ledger import Ledger
+
+# The book's depth has a band: it loses what is taken and gains what is replenished, in lots exactly,
+# in orders up to chance. Below it the load starves; above it somebody else is seeding.
+SHALLOWEST, DEEPEST = 0.7, 1.3
+
+FEWEST = 300  # orders: of fewer, a p99 has no upper bound
+SEEN = 0.9  # of the orders that are due in a part, as many are surely in it: scrapes come every 5 s
+
+
+@dataclass(frozen=True)
+class View:
+    """A part of a load that is judged by itself.
+
+    Attributes:
+        trial: asked about that part alone.
+        shards: whose orders it has.
+        p: the quantile of its latency that as few orders as it has can tell.
+    """
+
+    trial: Trial
+    shards: tuple[str, ...]
+    p: float = 0.99
+
+
+class Performed:
+    """One load, what k6 and Prometheus saw of it, and what the system itself tells.
+
+    Attributes:
+        workload: what was to be done.
+        trial: what was.
+        ledger: what the system tells of it.
+        trouble: every reason to conclude less from it than its numbers say.
+        evidence: files that hold it.
+    """
+
+    def __init__(self, workload: Workload, trial: Trial, ledger: Ledger) -> None:
+        self.workload = workload
+        self.trial = trial
+        self.ledger = ledger
+        self.evidence = trial.evidence
+        self.trouble: tuple[Trouble, ...] = (*trial.trouble, *self._books())
+
+    @property
+    def name(self) -> str:
+        """The load's name."""
+        return self.trial.name
+
+    @cached_property
+    def orders(self) -> Sequence[Order]:
+        """What became of every order."""
+        return self.trial.kept.orders.all
+
+    @property
+    def accepted(self) -> set[str]:
+        """The ids of those that were accepted, in the script's own word."""
+        return {order.id for order in self.orders if order.fate is Fate.ACCEPTED}
+
+    @property
+    def undecided(self) -> set[str]:
+        """The ids of those that a shard may have, or not, without being wrong.
+
+        That is what was not answered; through a gateway, what it answered without the shard, too.
+        """
+        fates = {Fate.UNANSWERED, Fate.CUT}
+        if self.workload.target == "gateway":
+            fates.add(Fate.REFUSED)
+        return {order.id for order in self.orders if order.fate in fates}
+
+    @property
+    def views(self) -> Mapping[str, View]:
+        """The parts of it that are judged by themselves, all of it together if there is but one."""
+        return dict(self._views())
+
+    def _views(self) -> Iterable[tuple[str, View]]:
+        load, trial = self.workload, self.trial
+        judged = trial.window.start - trial.began
+        if len(load.lengths) > 1:
+            for label, start, end in load.spans():
+                yield label, self.view(trial.part(start, end), load.orders_in(max(start, judged), end))
+            return
+        due = load.orders_in(judged, load.seconds)
+        groups = load.groups
+        shares = [sum(load.share(shard) for shard in group) for group in groups.values()]
+        if len(groups) == 1 or min(shares) * due * SEEN < FEWEST:
+            yield "", self.view(trial, due)
+            return
+        for (label, shards), share in zip(groups.items(), shares, strict=True):
+            yield label, self.view(trial, due * share, shards)
+
+    def view(self, trial: Trial, due: float, shards: tuple[str, ...] = ()) -> View:
+        """Return a part in which so many orders are due, of these shards if any are named."""
+        if shards:
+            trial = trial.only(
+                f"for {', '.join(shards)}",
+                lambda order: not order.id or self.workload.shard_of(number_of(order.id)) in shards,
+            )
+        return View(trial, shards or tuple(self.workload.seeds), 0.99 if due * SEEN >= FEWEST else 0.95)
+
+    def _books(self) -> Iterable[Trouble]:
+        """Say in what the books were not those that the load claims to run on."""
+        if not self.trial.load.requests:
+            return
+        for shard in self.workload.seeds:
+            planned = self.workload.resting(shard)
+            opening, shallowest, deepest, why = self._depths(shard)
+            if why:
+                yield Trouble(f"how deep the book of shard {shard} was is not known: {why}", "books")
+                continue
+            asks, bids = opening
+            exact = not self.workload.after
+            if asks != planned if exact else not SHALLOWEST * planned <= asks <= DEEPEST * planned:
+                yield Trouble(
+                    f"{asks} SELLs rested on shard {shard} before the load, and not {planned}", "books"
+                )
+            if exact and bids:
+                yield Trouble(f"{bids} BUYs rested on shard {shard} before the load, and not 0", "books")
+            if shallowest < SHALLOWEST * planned:
+                text = f"the book of shard {shard} ran dry: {shallowest} SELLs of {planned}"
+                yield Trouble(text, "books", "PASS")
+            if deepest > DEEPEST * planned:
+                text = f"the book of shard {shard} grew to {deepest} SELLs, of {planned}"
+                yield Trouble(text, "books", "PASS")
+
+    def _depths(self, shard: str) -> tuple[tuple[int, int], int, int, str]:
+        """Return SELLs and BUYs before the first order, the fewest and most SELLs since; or why not."""
+        if not self.ledger.untold:
+            account = self.ledger.accounts.get(shard)
+            if account is None or not account.opening:
+                return (0, 0), 0, 0, "there is no event of an order of it"
+            opening = account.opening["ask"], account.opening["bid"]
+            return opening, account.shallowest, account.deepest, ""
+        # Nobody to tell exactly: what scrapes show, of which one lies between the seeds and the first order.
+        courses = [
+            self.trial.totals.gauge("me_orderbook_depth", shard=shard, side=side) for side in ("ask", "bid")
+        ]
+        before: list[int] = []
+        for course in courses:
+            if isinstance(course, NoValue):
+                return (0, 0), 0, 0, course.reason
+            known = [point.value for point in course.points if point.time <= self.trial.began]
+            if not known:
+                return (0, 0), 0, 0, "no scrape shows it before the first order"
+            before.append(round(known[-1]))
+        asks = courses[0]
+        assert not isinstance(asks, NoValue)
+        since = [round(point.value) for point in asks.points if point.time >= self.trial.began] or before[:1]
+        return (before[0], before[1]), min(since), max(since), ""
+
+
+def number_of(order: str) -> int:
+    """Return which order of its load one is, from its id.
+
+    >>> number_of("20261125T101010-ab12-A2-17")
+    17
+    """
+    return int(order.rpartition("-")[2])

@@ -1,0 +1,165 @@
+"""What every load is judged by, whatever its experiment: no experiment can lack one of these.
+
+No latency is judged by the system's own stopwatch alone, no error by its own count, and no number is believed of
+a load in which orders were lost, or of a load that was not what it claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from verdict_harness.samples import Estimate, NoValue, Sample, exact, ms, percent
+from verdict_harness.verdicts import AtLeast, Below, Judge
+
+from .conservation import judge_conservation
+from .performed import FEWEST, SEEN, Performed
+
+MATCHING, ROUTING = "me_match_duration_seconds", "gw_request_duration_seconds"
+RULE = "me:match_duration_p99:30s"
+LIMIT = 200 * ms
+CONDITIONAL = {"A2": 50 * ms}  # ASR 1's own load has a budget besides
+ADDED = 5 * ms  # what the gateway may add
+FEW_ERRORS, OF_FEW = 1 * percent, 5 * percent  # the second where 300 orders are not to be had
+AS_CLAIMED = 99 * percent
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One of them.
+
+    Attributes:
+        name: which; the criterion's id has it.
+        ask: asks a load and judges what is found.
+    """
+
+    name: str
+    ask: Callable[[Performed, Judge], None]
+
+    def __call__(self, load: Performed, judge: Judge) -> None:
+        """Judge ``load`` by it."""
+        self.ask(load, judge)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def client_latency(load: Performed, judge: Judge) -> None:
+    """p99 from when an order was due to its answer is below 200 ms, all through the load and in each part of it."""
+    judge(
+        {label: view.trial.response_windows(view.p) for label, view in load.views.items()}, Below(LIMIT)
+    )
+
+
+def server_latency(load: Performed, judge: Judge) -> None:
+    """p99 of matching, request received to result, is below 200 ms; what was never matched is infinitely slow."""
+    limit = Below(LIMIT, conditional=CONDITIONAL.get(load.workload.experiment))
+    rules, found = [], {}
+    for label, view in load.views.items():
+        server, shards = view.trial.server, view.shards
+        found[label] = windows = server.windows(view.p, MATCHING, shard=shards)
+        found[f"{label} whole".strip()] = server.quantile(
+            view.p, MATCHING, due="me_orders_received_total", shard=shards
+        )
+        if len(shards) == 1:
+            rules.append(view.trial.rule(RULE, like=windows, shard=shards[0]))
+    judge(found, limit, load=rules)
+
+
+def errors(load: Performed, judge: Judge) -> None:
+    """Fewer than 1 % of the orders that were due were not accepted, in the client's own word."""
+    views = load.views
+    enough = all(_due(view.trial.errors()) >= FEWEST * SEEN for view in views.values())
+    judge({label: view.trial.errors() for label, view in views.items()}, Below(FEW_ERRORS if enough else OF_FEW))
+
+
+def claimed(load: Performed, judge: Judge) -> None:
+    """What was planned was sent when it was due, and what was taken from the books was laid there again."""
+    judge({"orders": load.trial.claimed(), **_replenished(load)}, AtLeast(AS_CLAIMED))
+
+
+def added(load: Performed, judge: Judge) -> None:
+    """The gateway adds less than 5 ms at p99 to what a shard takes by itself.
+
+    It adds at most all that it takes. At the least, what takes so much longer than nearly every order takes
+    on its shard is its own doing.
+    """
+    shards = tuple(load.workload.seeds)
+    server = load.trial.server
+    most = server.quantile(0.99, ROUTING, shard=shards)
+    some = server.quantile(0.985, ROUTING, shard=shards)
+    own = server.quantile(0.995, MATCHING, shard=shards)
+    for one in (most, some, own):
+        if isinstance(one, NoValue):
+            judge(one, Below(ADDED))
+            return
+    assert isinstance(most, Estimate)
+    assert isinstance(some, Estimate)
+    assert isinstance(own, Estimate)
+    least = max(0.0, some.lo - own.hi)
+    value = min(most.hi, max(least, (most.value or 0.0) - (own.value or 0.0)))
+    query = f"p99 of what {ROUTING} has beyond {MATCHING}"
+    sample = exact(query, value, most.at, n=most.n, seconds=most.seconds, counted=most.counted)
+    text = "the two are known by their buckets, and not order by order"
+    judge(sample.widened("resolution", text, lo=least, hi=most.hi), Below(ADDED))
+
+
+STANDING = (
+    Standing("client-p99", client_latency),
+    Standing("match-p99", server_latency),
+    Standing("errors", errors),
+    Standing("conservation", judge_conservation),
+    Standing("load", claimed),
+)
+GATEWAY = Standing("gateway", added)
+
+
+def standing(experiment: str, asr: str = "", variant: str = "", *, gateway: bool = False) -> Any:
+    """Make a test of a load, with the parameter ``by``, one criterion for each of :data:`STANDING`.
+
+    Args:
+        experiment: such as ``"A3"``.
+        asr: the requirement that it is of.
+        variant: end of the criteria's ids where there are several such loads, such as ``"-{a3}"``.
+        gateway: whether the load goes through the gateway.
+    """
+    some = (*STANDING, GATEWAY) if gateway else STANDING
+    marks = (
+        pytest.mark.parametrize("by", some, ids=str),
+        pytest.mark.criterion(f"{experiment}.{{by}}{variant}", experiment=experiment, asr=asr),
+    )
+
+    def mark(test: Callable[..., None]) -> Callable[..., None]:
+        for one in marks:
+            test = one(test)
+        return test
+
+    return mark
+
+
+def _due(errors: Sample) -> int:
+    return errors.n if isinstance(errors, Estimate) else 0
+
+
+def _replenished(load: Performed) -> dict[str, Sample]:
+    """Return of how many aggressive orders what they took was laid into the book again."""
+    if load.ledger.untold:
+        return {}
+    laid = {event["orderId"] for event in load.ledger.seeded.values()}
+    aggressive = [event for event in load.ledger.placed.values() if load.workload.takes(event)]
+    if not aggressive:
+        return {"replenished": NoValue("replenished orders", "no aggressive order was placed")}
+    there = sum(load.workload.replenishment(event["orderId"]) in laid for event in aggressive)
+    share = there / len(aggressive)
+    return {
+        "replenished": exact(
+            "aggressive orders whose place was taken",
+            share,
+            load.trial.whole.end,
+            n=len(aggressive),
+            counted="orders",
+        )
+    }

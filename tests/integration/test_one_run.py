@@ -1,0 +1,191 @@
+"""One invocation of nox is one run, and its last line says what came out: real nox, made-up criteria."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MOST = 120.0  # seconds until a session counts as stuck
+PROJECT = """
+[tool.pytest.ini_options]
+addopts = ["-p", "no:randomly", "-p", "no:cacheprovider"]
+markers = ["smoke", "asr1", "asr2", "a1", "a2"]
+verdict_requirements = "experiments/requirements.toml"
+"""
+TABLE = """
+["ASR 1"]
+criteria = ["A1.x", "A2.x"]
+["ASR 2"]
+criteria = ["B1.x"]
+"""
+EXPERIMENTS = """
+import pathlib, time
+import pytest
+from verdict_harness.samples import exact, ms
+from verdict_harness.verdicts import Below
+
+def judge_it(judge, milliseconds):
+    judge(exact("p99", milliseconds / 1000, at=0.0, n=900), Below(200 * ms))
+
+@pytest.mark.smoke
+@pytest.mark.criterion("smoke.x", "smoke")
+def test_smoke(judge): judge_it(judge, 1)
+
+@pytest.mark.asr1
+@pytest.mark.a1
+@pytest.mark.criterion("A1.x", "A1", "ASR 1")
+def test_a1(judge): judge_it(judge, 1)
+
+@pytest.fixture(scope="session")
+def system():
+    yield
+    time.sleep(STOPPING)
+    pathlib.Path("stopped").touch()
+
+@pytest.mark.asr1
+@pytest.mark.a2
+@pytest.mark.criterion("A2.x", "A2", "ASR 1")
+def test_a2(judge, system):
+    pathlib.Path("loading").touch()
+    time.sleep(LOADING)
+    judge_it(judge, 1)
+
+@pytest.mark.asr2
+@pytest.mark.criterion("B1.x", "B1", "ASR 2")
+def test_b1(judge): judge_it(judge, MILLISECONDS)
+"""
+
+
+@dataclass
+class Project:
+    """A project with our noxfile, and an environment that is there already."""
+
+    root: Path
+
+    def criteria(self, *, milliseconds: float = 1, loading: float = 0, stopping: float = 0) -> None:
+        settings = f"MILLISECONDS, LOADING, STOPPING = {milliseconds}, {loading}, {stopping}\n"
+        (self.root / "experiments/test_it.py").write_text(settings + EXPERIMENTS)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        mine = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "HARNESS_", "NOX"))}
+        return subprocess.Popen(
+            [sys.executable, "-m", "nox", *words],
+            cwd=self.root,
+            env=mine,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def nox(self, *words: str) -> tuple[int, str]:
+        process = self.start(*words)
+        text, _ = process.communicate(timeout=MOST)
+        return process.returncode, text
+
+    @property
+    def runs(self) -> list[Path]:
+        return [path for path in (self.root / "runs").glob("*") if not path.is_symlink()]
+
+    @property
+    def verdict(self) -> dict:
+        (run,) = self.runs
+        return json.loads((run / "verdict.json").read_text())
+
+
+@pytest.fixture
+def project(tmp_path):
+    """One whose locked environment is the one that runs this test."""
+    for name, text in {
+        "pyproject.toml": PROJECT,
+        "requirements.lock": "",
+        "requirements-runtime.lock": "",
+    }.items():
+        (tmp_path / name).write_text(text)
+    shutil.copy(ROOT / "noxfile.py", tmp_path)
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "requirements.toml").write_text(TABLE)
+    environment = tmp_path / ".nox" / f"env-{sys.version_info.major}.{sys.version_info.minor}"
+    (environment / "bin").mkdir(parents=True)
+    python = environment / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    wanted = hashlib.sha256(PROJECT.encode() + str(tmp_path).encode()).hexdigest()
+    (environment / "installed").write_text(wanted)
+    return Project(tmp_path)
+
+
+def last(text: str) -> str:
+    return text.rstrip().splitlines()[-1]
+
+
+def test_all_that_was_asked_for_is_one_run(project):
+    project.criteria(milliseconds=300)
+    status, text = project.nox("-s", "asr2", "smoke", "asr1")
+    assert status == 1, text
+    (run,) = project.runs
+    assert {one["id"] for one in project.verdict["criteria"]} == {"smoke.x", "A1.x", "A2.x", "B1.x"}
+    assert (project.root / "runs/latest").resolve() == run
+    assert text.count("= verdicts =") == 1
+    assert last(text) == f"verdict: FAIL; ASR 1: PASS; ASR 2: FAIL (runs/{run.name})"
+    for name, outcome in (("asr1", "success"), ("smoke", "success"), ("asr2", "fail")):
+        assert any(name in line and outcome in line for line in text.splitlines()), text
+
+
+def test_a_part_that_was_selected_is_judged_and_says_that_it_is_one(project):
+    project.criteria(milliseconds=300)
+    status, text = project.nox("-s", "asr1", "asr2", "--", "-m", "a1")
+    assert status == 0, text
+    (run,) = project.runs
+    assert last(text) == f"verdict: PASS; ASR 1: not judged whole, 1 of 2 (runs/{run.name})"
+    assert "nothing of ASR 2 was selected" in text
+
+
+@pytest.mark.parametrize("words", [("--backend", "nowhere"), ("-m", "nothing"), ("--no-such-word",)])
+def test_a_run_that_never_began_leaves_no_verdict_of_an_earlier_one(project, words):
+    project.criteria()
+    (project.root / "runs/earlier").mkdir(parents=True)
+    (project.root / "runs/latest").symlink_to("earlier")
+    status, text = project.nox("-s", "asr1", "--", *words)
+    assert (status, last(text)) == (1, "verdict: no verdict: the run never began"), text
+    assert not (project.root / "runs/latest").is_symlink()
+    assert (project.root / "runs/earlier").exists()
+
+
+def test_a_list_of_tests_is_no_run(project):
+    project.criteria()
+    (project.root / "runs/earlier").mkdir(parents=True)
+    (project.root / "runs/latest").symlink_to("earlier")
+    status, text = project.nox("-s", "asr1", "--", "--collect-only")
+    assert status == 0, text
+    assert (project.root / "runs/latest").is_symlink()
+
+
+def test_ctrl_c_ends_it_in_order(project):
+    """Stopping takes longer than nox would wait by itself, and is waited for."""
+    project.criteria(loading=60, stopping=4)
+    process = project.start("-s", "asr1")
+    deadline = time.monotonic() + MOST
+    while not (project.root / "loading").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    text, _ = process.communicate(timeout=MOST)
+    assert process.returncode != 0
+    assert (project.root / "stopped").exists(), text
+    (run,) = project.runs
+    assert {path.name for path in run.iterdir()} >= {"manifest.json", "report.html", "junit.xml"}
+    assert project.verdict["finished"]
+    found = {one["id"]: one["verdict"] for one in project.verdict["criteria"]}
+    assert found == {"A1.x": "PASS", "A2.x": "INCONCLUSIVE"}
+    assert last(text).startswith("verdict: INCONCLUSIVE; ASR 1: INCONCLUSIVE"), text
