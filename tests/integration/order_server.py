@@ -1,6 +1,6 @@
 """A service that takes orders and misbehaves on request: standard library only.
 
-Words: ``--slow=SECONDS`` each order takes that long; ``--hang=NUMBER,SECONDS`` nothing is answered for so long
+Words: ``--slow=SECONDS`` each order takes that long; ``--hang=NUMBER,SECONDS`` nobody is answered for so long
 from order NUMBER on; ``--exit=NUMBER`` it exits there; ``--reject`` every answer says so, with status 200;
 ``--tls=FILE`` it speaks TLS, with the certificate and key in there, and takes its time to shake hands.
 """

@@ -21,7 +21,7 @@ from typing import Any, Literal, Self
 from ..errors import UsageError
 from ..processes import progress
 from ..record import Evidence, Json, Run
-from ..samples import NotANumber, Prometheus, Sample, Trouble, Value, Window, number
+from ..samples import Estimate, NotANumber, Prometheus, Sample, Trouble, Window, number
 from ..systems import Backend, Deployment, System
 from . import runner
 from .arrivals import Arrivals
@@ -171,13 +171,13 @@ class Trial(ClientSide):
         query = f"{part} / {of}"
         parts = self._prometheus.difference(part, self.window, series=series[0])
         wholes = self._prometheus.difference(of, self.window, series=series[1])
-        if not isinstance(parts, Value):
+        if not isinstance(parts, Estimate):
             return parts
-        if not isinstance(wholes, Value):
+        if not isinstance(wholes, Estimate):
             return wholes
         if not wholes.value:
             return NotANumber(query, f"{of} did not grow")
-        return number(query, parts.value / wholes.value, self.window.end, samples=parts.samples)
+        return number(query, (parts.value or 0.0) / wholes.value, self.window.end, n=parts.n)
 
     def client(self, what: str) -> Sample:
         """Return an exact figure of k6's own raw samples.
@@ -189,9 +189,9 @@ class Trial(ClientSide):
         """
         query = f"k6 raw samples of {self.load.name}: {what}"
         if what == "answered":
-            return number(query, self.answered, self.whole.end, samples=max(1, self.load.requests))
+            return number(query, self.answered, self.whole.end, n=max(1, self.load.requests))
         value = self.load.failed if what == "failed" else self.load.percentiles.get(what, math.nan) / 1000
-        return number(query, value, self.window.end, samples=self.load.measured)
+        return number(query, value, self.window.end, n=self.load.measured)
 
     def pace(self, what: Literal["begun", "succeeded"] = "succeeded") -> Sample:
         """Return how many requests a second began in the window, or of them succeeded: of k6's raw samples.
@@ -201,7 +201,7 @@ class Trial(ClientSide):
         first, last = (round(moment - self.began) for moment in (self.window.start, self.window.end))
         counts = (self.load.begun if what == "begun" else self.load.succeeded)[first:last]
         query = f"k6 raw samples of {self.load.name}: {what} in seconds {first} to {last}"
-        return number(query, sum(counts) / max(1, last - first), self.window.end, samples=sum(counts))
+        return number(query, sum(counts) / max(1, last - first), self.window.end, n=sum(counts))
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..samples import Quantity, Series, Unit, Value, ratio
+from ..samples import Estimate, Quantity, Series, Unit, ratio
 from ..verdicts import AtLeast, Below, Budget, Exhibit, Within
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _against(exhibits: Sequence[Exhibit]) -> Iterator[_Chart]:
     found: dict[str, list[tuple[float, Exhibit]]] = {}
     for exhibit in exhibits:
         numbered = _NUMBERED.fullmatch(exhibit.label)
-        if numbered and isinstance(exhibit.sample, Value):
+        if numbered and isinstance(exhibit.sample, Estimate):
             found.setdefault(numbered[2], []).append((float(numbered[1]), exhibit))
     for across, members in found.items():
         if len(members) > 1:
@@ -106,7 +106,9 @@ def _against(exhibits: Sequence[Exhibit]) -> Iterator[_Chart]:
                 title=f"against {across}",
                 unit=unit.symbol,
                 points=sorted(
-                    (x, unit.of(one.sample.value)) for x, one in members if isinstance(one.sample, Value)
+                    (x, unit.of(one.sample.value))
+                    for x, one in members
+                    if isinstance(one.sample, Estimate) and one.sample.value is not None
                 ),
                 limits=[(str(limit).strip(), unit.of(limit.base), colour) for limit, colour in quantities],
                 warm_up=0.0,

@@ -1,13 +1,14 @@
-"""Questions to Prometheus about a stretch of time, and typed answers with their units."""
+"""Questions to Prometheus about a stretch of time, and answers: intervals with their doubts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from .. import _later
-from .doubts import Doubt, Trouble
+from .chance import Ranks, family, least, ranks, slope
+from .doubts import Doubt, Trouble, bound
 from .estimate import Estimate, Windows, exact
-from .observed import Asked, Span, Unknown, quantile, share, windows
+from .observed import Asked, Span, Unknown, bucket_quantile, quantile, rate, ratio_of, share, windows
 from .sample import (
     Empty,
     Failed,
@@ -19,7 +20,6 @@ from .sample import (
     Series,
     Several,
     Stale,
-    Value,
     number,
 )
 from .units import Quantity, Unit, count, mebibytes, ms, per_minute, per_second, percent, ratio, seconds, us
@@ -47,6 +47,7 @@ __all__ = [
     "Point",
     "Prometheus",
     "Quantity",
+    "Ranks",
     "Sample",
     "Series",
     "Several",
@@ -55,12 +56,15 @@ __all__ = [
     "Trouble",
     "Unit",
     "Unknown",
-    "Value",
     "Window",
     "Windows",
+    "bound",
+    "bucket_quantile",
     "clock",
     "count",
     "exact",
+    "family",
+    "least",
     "mebibytes",
     "ms",
     "number",
@@ -68,9 +72,13 @@ __all__ = [
     "per_second",
     "percent",
     "quantile",
+    "ranks",
+    "rate",
     "ratio",
+    "ratio_of",
     "seconds",
     "share",
+    "slope",
     "us",
     "windows",
 ]

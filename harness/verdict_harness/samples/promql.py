@@ -28,7 +28,8 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 
 from ..record import Evidence, Json
 from .answers import Track, holes, named, not_numbers, one, read, resets, whole
-from .sample import Empty, NotANumber, NoValue, Partial, Sample, Several, Stale, Value, number
+from .estimate import Estimate
+from .sample import Empty, NotANumber, NoValue, Partial, Sample, Several, Stale, number
 from .window import Window, clock
 
 _HISTORY = 300.0  # seconds looked back to tell what went away from what never was
@@ -77,7 +78,7 @@ class Prometheus:
             return tracks
         track = one(query, tracks)
         if isinstance(track, Track):
-            return number(query, track.points[0].value, at)
+            return number(query, track.points[0].value, at, n=1)
         return self._gone(track, at) if isinstance(track, Empty) else track
 
     def over(self, query: str, window: Window) -> Sample:
@@ -132,7 +133,7 @@ class Prometheus:
                 ``None`` for any number from one on.
 
         Returns:
-            A :class:`Value` that rests on all raw samples; :class:`Partial` if the counter was
+            An :class:`~.estimate.Estimate` that rests on all raw samples; :class:`Partial` if the counter was
             reset, the window is not covered, or there are fewer series than ``series``.
         """
         return self._growth(counter, window, series, per=None)
@@ -187,11 +188,11 @@ class Prometheus:
         for each in grown:
             if isinstance(each, NoValue):
                 return each
-        values = [each for each in grown if isinstance(each, Value)]
+        values = [each for each in grown if isinstance(each, Estimate)]
         samples = sum(each.samples for each in values)
-        return number(query, math.fsum(each.value for each in values), window.end, samples)
+        return number(query, math.fsum(each.value or 0.0 for each in values), window.end, samples)
 
-    def _grown(self, query: str, track: Track, window: Window, per: float | None) -> Value | NoValue:
+    def _grown(self, query: str, track: Track, window: Window, per: float | None) -> Estimate | NoValue:
         points = track.points
         if bad := not_numbers(points, f"of {len(points)} raw samples"):
             return NotANumber(query, f"{track}: {bad}")

@@ -1,7 +1,7 @@
 """A trial's questions that are answered without Prometheus."""
 
 from verdict_harness.loads import Load, Trial
-from verdict_harness.samples import Empty, Value, Window
+from verdict_harness.samples import Empty, Window, exact
 
 
 def trial(**fields):
@@ -14,7 +14,9 @@ def trial(**fields):
 def test_the_pace_of_a_part():
     whole = trial(begun=(4,) * 30, succeeded=(4,) * 20 + (1,) * 10)
     assert (whole.pace().value, whole.pace("begun").value) == (2.5, 4)
-    assert whole.part(20).pace() == Value("k6 raw samples of l: succeeded in seconds 20 to 30", 1, 1030.0, 10)
+    assert whole.part(20).pace() == exact(
+        "k6 raw samples of l: succeeded in seconds 20 to 30", 1, 1030.0, n=10
+    )
     assert whole.part(0, 15).pace().value == 4, "the settling time is left out"
     assert whole.entire.part(0, 15).window == Window(1000.0, 1015.0)
 
