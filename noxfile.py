@@ -21,6 +21,7 @@ nox.options.sessions = ["lint", "types", "unit"]
 ROOT = Path(__file__).parent
 LOCK = ROOT / "requirements.lock"
 RUNTIME_LOCK = ROOT / "requirements-runtime.lock"
+BESIDE_LOCK = ROOT / "tests" / "integration" / "beside" / "requirements.lock"
 ENVIRONMENT = ROOT / ".nox" / f"env-{sys.version_info.major}.{sys.version_info.minor}"
 
 #: Sessions that judge, and the part of a run's criteria that is theirs, as verdict.json tells them apart.
@@ -283,6 +284,13 @@ def lock(session: nox.Session) -> None:
     # The images get the versions that were tested, and nothing that they do not run.
     session.run(
         *(*compile_, "--group", "exchange", "-c", LOCK.name, "-o", RUNTIME_LOCK.name, *options), external=True
+    )
+    # Plugins that tests put beside ours get pytest and what it needs from the environment that they run in.
+    ours = ("attrs", "colorama", "iniconfig", "packaging", "pluggy", "pygments", "pytest")
+    without = [word for name in ours for word in ("--no-emit-package", name)]
+    beside = str(BESIDE_LOCK.relative_to(ROOT))
+    session.run(
+        *(*compile_, "--group", "beside", "-c", LOCK.name, "-o", beside, *without, *options), external=True
     )
 
 
