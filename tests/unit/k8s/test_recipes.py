@@ -15,7 +15,7 @@ from verdict_harness.systems.system import nested
 
 ROOT = Path(__file__).parents[3]
 IMAGES = {"engine": ENGINE_IMAGE, "gateway": GATEWAY_IMAGE}
-PINS = ROOT / "harness" / "programs" / "pins"
+PINS = ROOT / "harness" / "verdict_harness" / "programs" / "pins"
 
 Json = dict[str, Any]
 
