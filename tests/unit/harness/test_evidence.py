@@ -296,11 +296,11 @@ def test_what_was_derived_is_derived_again(live):
     assert again.differences == []
     again.confirm("load A2", {"p99": 3, "inner": {"n": 1}}, lambda: {"p99": 4, "inner": {"n": 2}})
     again.confirm("load A3", 1, lambda: json.loads(""))
-    assert again.differences == [
+    assert again.differences[:2] == [
         "load A2: p99 is recorded as 3, and the raw samples give 4",
         "load A2: inner: n is recorded as 1, and the raw samples give 2",
-        "load A3 can't be derived from raw samples again: JSONDecodeError: Expecting value: line 1 column 1 (char 0)",
     ]
+    assert "load A3 can't be derived from raw samples again: JSONDecodeError" in again.differences[2]
 
 
 def test_a_run_can_be_named_beforehand_once(tmp_path):
