@@ -136,6 +136,7 @@ export function optionsOf(plan) {
     summaryTrendStats: ['avg', 'min', 'med', 'p(90)', 'p(95)', 'p(99)', 'max', 'count'],
     thresholds: {
       match_latency_ms: ['p(99)<200', 'min>0'],
+      order_response_ms: ['p(99)<200'], // the same from when each order was due
       http_req_duration: ['p(99)<200'],
       'http_req_duration{name:order}': ['p(99)<200'], // without seeds, which are fast and would flatter it
       http_req_failed: ['rate<0.01'],
@@ -147,7 +148,7 @@ export function optionsOf(plan) {
       orders_failed: ['rate<0.01'],
       // What was not sent has no latency: a load that was not offered in full shows nothing.
       dropped_iterations: ['count==0'],
-      // Without its replenishment an order may find less to match than it claims.
+      // Without replenishment orders find less to match than they claim.
       replenish_failed: ['rate<0.01'],
     },
   };

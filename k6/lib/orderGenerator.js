@@ -10,10 +10,12 @@
 // Replenishing. Takers use up the seeds, best price first, and more and more limits then lie below what is left:
 // they rest instead of matching. Measured at 84/s on 12 books of 500 orders, matches fell from 5,900/min to below
 // 4,750 after a minute, to 2,000 after two and a half, and soon there was nothing left to match; what goes on
-// being measured is nothing. So each aggressive order of q lots first rests a SELL of q lots at the best price, by the
-// same virtual user, before it is sent. The lots at the best price can therefore never become fewer than were
-// seeded there, whatever overtakes what; every aggressive order is filled whole at 15000, and none ever rests.
-// The book's depth, too, stays what the experiment says it is. REPLENISH=0 switches this off.
+// being measured is nothing. So after each aggressive order of q lots the same virtual user rests a SELL of q lots at
+// the best price; after it, because nothing may stand between an order and the moment when it is due. The lots at the
+// best price can therefore be fewer than were seeded there by those of the orders under way alone, of which there
+// are about ten lots' worth of makers a symbol: a system that answers within seconds finds every aggressive order
+// filled whole, nearly all at 15000, and none ever rests. The book's depth, too, stays what the experiment says it
+// is. REPLENISH=0 switches this off.
 
 import { SHARDS } from './config.js';
 
@@ -67,7 +69,7 @@ function limitOrder(orderId, symbol, side, price, lots) {
   return { orderId, symbol, side, type: 'LIMIT', price, quantity: lots, timestamp: Date.now() };
 }
 
-// The n-th order of a run, and the SELL that has to rest before it is sent (null if it needs none).
+// The n-th order of a run, and the SELL that takes the place of what it takes (null if it takes nothing).
 export function orderPair(runId, n, symbol) {
   const lots = quantity();
   if (Math.random() < AGGRESSIVE) {

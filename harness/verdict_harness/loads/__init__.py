@@ -3,20 +3,28 @@
 k6 itself is content when no request was made, when every one was refused, when
 every iteration threw, and when a tenth of what was asked for was delivered:
 exit status 0 says little.  So a load is read back from its raw samples, and
-:attr:`Load.trouble` holds every reason not to conclude anything from it.
+:attr:`Load.trouble` holds every reason to conclude less from it than its numbers say.  What became of each
+order, and when it was due, is in :class:`Orders`.
 """
 
 from __future__ import annotations
 
 from . import words
+from .arrivals import Arrivals, Ramp
 from .load import Load
+from .orders import Fate, Order, Orders
 from .raw import Request
 from .runner import requests, run_load
 from .trial import Plan, Stage, Trial
 
 __all__ = [
+    "Arrivals",
+    "Fate",
     "Load",
+    "Order",
+    "Orders",
     "Plan",
+    "Ramp",
     "Request",
     "Stage",
     "Trial",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..processes import Guarded, Plan, Ports
+from ..processes import Guarded, Plan, Ports, environment
 from ..programs import provide
 from ..systems import Brief, Remains
 from . import words
+from .witness import Witness
 
 
 class Here:
@@ -32,8 +32,9 @@ class Here:
         Raises:
             ProgramError: there is no k6.
         """
-        # the user's own K6_ variables (a duration, another output) would make it another load
-        env: dict[str, str | None] = {key: None for key in os.environ if key.startswith("K6_")}
+        home = brief.directory / "home"  # the user's own settings of k6 would make it another load
+        home.mkdir(exist_ok=True)
+        env = environment.built(home, words.environment(self._prometheus, brief.directory))
         with Ports() as ports:
             port = ports.reserve()
             plan = Plan(
@@ -46,11 +47,13 @@ class Here:
                 ),
                 cwd=brief.directory,
                 log=brief.log,
-                env=env | words.environment(self._prometheus),
+                env=env,
                 grace=10.0,
                 hold=[ports.descriptor(port)],
             )
-            with Guarded(plan) as k6:
+            told = {"argv": list(plan.argv), "environment": environment.shown(env)}
+            brief.log.with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+            with Guarded(plan) as k6, Witness(brief.witness, k6.pid):
                 yield Process(k6, port)
 
 

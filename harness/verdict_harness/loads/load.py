@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from ..errors import EvidenceError
-from ..samples import Window
+from ..samples import Trouble, Window
+from .arrivals import Arrivals, Ramp
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,14 @@ class Load:
         exit_status: of k6; minus the signal's number if one ended it.
         ahead: by how many seconds the clock where k6 ran was ahead of the harness's; 0 where no difference
             could be seen. Its raw samples, and so ``window``, are by that clock.
-        trouble: every reason why nothing may be concluded from this load, most telling first.
+        trouble: every reason to conclude less from this load than its numbers say, most telling first.
+        arrivals: when each order was due; ``None`` if nobody said.
+        tags: of the requests that are the load itself.
+        accepted: the metric by which the script says that an order was accepted; empty if it says nothing.
+        died: which service died, so that the load was ended; empty if none did.
+        died_at: unix seconds when that was seen, by the clock where k6 ran; ``None`` if none did.
+        full: whether k6 had as many virtual users as it may when an order found none free.
+        unpushed: why what Prometheus has of k6's samples is not whole; empty if it is.
     """
 
     name: str
@@ -67,7 +75,14 @@ class Load:
     repeated: int = 0
     exit_status: int | None = None
     ahead: float = 0.0
-    trouble: tuple[str, ...] = ()
+    trouble: tuple[Trouble, ...] = ()
+    arrivals: Arrivals | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    accepted: str = ""
+    died: str = ""
+    died_at: float | None = None
+    full: bool = False
+    unpushed: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON; :meth:`from_json` undoes this."""
@@ -86,8 +101,12 @@ class Load:
             fields = dict(content)
             fields["window"] = Window(**fields["window"])
             fields["failed"] = math.nan if fields["failed"] is None else fields["failed"]
-            for several in ("trouble", "begun", "succeeded"):
+            for several in ("begun", "succeeded"):
                 fields[several] = tuple(fields[several])
+            fields["trouble"] = tuple(Trouble.from_json(one) for one in fields["trouble"])
+            if given := fields["arrivals"]:
+                ramps = tuple(Ramp(**ramp) for ramp in given["ramps"])
+                fields["arrivals"] = Arrivals(ramps, ramping=given["ramping"])
             return cls(**fields)
         except (KeyError, TypeError, ValueError) as error:
             raise EvidenceError(

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import math
-import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 from ..samples import Window
 
 TREND = ("min", "avg", "med", "p(90)", "p(95)", "p(99)", "p(99.9)", "max")
 
-_DURATION, _FAILED, _REQUESTS = "http_req_duration", "http_req_failed", "http_reqs"
-_ITERATIONS, _DROPPED = "iterations", "dropped_iterations"
-_WANTED = (_DURATION, _FAILED, _REQUESTS, _ITERATIONS, _DROPPED)
-_OUTSIDE = ("::setup", "::teardown")
-_MICROSECONDS = 1e6
 _CLIENT_ERROR = 400
+
+
+class Key(NamedTuple):
+    """What tells an iteration from every other: k6's own count, which no script can mistake.
+
+    Attributes:
+        scenario: its scenario.
+        vu: the virtual user that made it.
+        iteration: which of that virtual user's.
+    """
+
+    scenario: str
+    vu: str
+    iteration: str
 
 
 class Request(NamedTuple):
@@ -32,22 +37,80 @@ class Request(NamedTuple):
         duration: ms, from sending to the last byte of the answer; 0 if it never reached the server.
         status: HTTP status, 0 if it was not answered.
         id: what the script set as the metadata ``id`` of the request; empty if nothing.
+        blocked: ms before sending: for a connection, with name look-up, connecting and TLS, which k6 counts
+            into this and into figures of their own, too.
+        key: of the iteration that made it.
+        exact: unix seconds of its end, to the microsecond.
+        expected: whether the script expected such an answer; ``None`` if it does not say.
     """
 
     ended: float
     duration: float
     status: int
     id: str = ""
+    blocked: float = 0.0
+    key: Key | None = None
+    exact: float = 0.0
+    expected: bool | None = None
 
     @property
     def begun(self) -> float:
-        """Unix seconds of its beginning."""
+        """Unix seconds when it was sent."""
         return self.ended - self.duration / 1000
+
+    @property
+    def asked(self) -> float:
+        """Unix seconds when the script asked for it: before a connection was there."""
+        return (self.exact or self.ended) - (self.duration + self.blocked) / 1000
 
     @property
     def succeeded(self) -> bool:
         """Whether it was answered with a status below 400."""
         return 0 < self.status < _CLIENT_ERROR
+
+
+class Iteration(NamedTuple):
+    """One iteration that was completed.
+
+    Attributes:
+        begun: unix seconds.
+        ended: unix seconds.
+        key: which it is.
+        number: which of the scenario's, from 0, if the script said so as the metadata ``n``.
+    """
+
+    begun: float
+    ended: float
+    key: Key
+    number: int | None = None
+
+
+class Drop(NamedTuple):
+    """One iteration that k6 dropped.
+
+    Attributes:
+        at: unix seconds.
+        scenario: whose.
+    """
+
+    at: float
+    scenario: str
+
+
+@dataclass
+class Tally:
+    """What the durations of all requests come to; k6's own summary says the same of the same requests."""
+
+    count: int = 0
+    total: float = 0.0
+    least: float = math.inf
+    most: float = 0.0
+
+    def add(self, duration: float) -> None:
+        """Count one more."""
+        self.count += 1
+        self.total += duration
+        self.least, self.most = min(self.least, duration), max(self.most, duration)
 
 
 @dataclass
@@ -62,6 +125,16 @@ class Raw:
         names: how often each value of the tag ``name`` was seen outside of set-up.
         iterations: completed.
         dropped: never begun.
+        done: every completed iteration, in the file's order.
+        numbers: which of its scenario's an iteration is, as the script said by the metadata ``n``.
+        drops: every dropped one.
+        word: the metric by which the script says that an order was accepted; empty if it says nothing.
+        accepted: iterations in which it said so.
+        spans: when each request outside of set-up was asked for and when it ended, of whatever name.
+        start: unix seconds when the scenario began, as the script said by the metadata ``start``, cut off to
+            the millisecond; 0 if it said nothing.
+        tally: of all requests, set-up included.
+        foreign: rows without the tag ``testid`` that was asked for: they are of another load.
         damage: why the file can't be trusted to be whole; empty if it can.
     """
 
@@ -72,6 +145,15 @@ class Raw:
     names: Counter[str] = field(default_factory=Counter)
     iterations: int = 0
     dropped: int = 0
+    done: list[Iteration] = field(default_factory=list)
+    numbers: dict[Key, int] = field(default_factory=dict)
+    drops: list[Drop] = field(default_factory=list)
+    word: str = ""
+    accepted: set[Key] = field(default_factory=set)
+    spans: list[tuple[float, float]] = field(default_factory=list)
+    start: float = 0.0
+    tally: Tally = field(default_factory=Tally)
+    foreign: int = 0
     damage: str = ""
 
     @property
@@ -116,83 +198,6 @@ class Raw:
         if not self.failures:
             marks = [float(not one.succeeded) for one in self.within(window)]
         return sum(marks) / len(marks) if marks else math.nan
-
-
-def read(path: Path, tags: Mapping[str, str]) -> Raw:
-    """Read what k6 wrote with ``--out csv``, times in microseconds; never raise for what the file holds.
-
-    Args:
-        path: the file, compressed by gzip.
-        tags: a request belongs to the load if it carries all of these.
-    """
-    raw = Raw()
-    try:
-        with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-            _read(file, tags, raw)
-    except FileNotFoundError:
-        raw.damage = f"k6 left no raw samples ({path.name})"
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raw.damage = f"the raw samples ({path.name}) break off in the middle"
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, IndexError) as error:
-        raw.damage = f"the raw samples ({path.name}) can't be read: {type(error).__name__}: {error}"
-    return raw
-
-
-def _read(lines: Iterator[str], tags: Mapping[str, str], raw: Raw) -> None:
-    header = next(csv.reader([next(lines, "")]), [])
-    columns = _Columns(header, tags)
-    # most rows are of metrics that nobody asks for here: not worth a parser
-    for row in csv.reader(line for line in lines if line.startswith(_WANTED)):
-        if len(row) != len(header):
-            raise ValueError(f"a row of {len(row)} fields under a header of {len(header)}")
-        kind, number = row[columns.metric], float(row[columns.value])
-        if kind == _ITERATIONS:
-            raw.iterations += round(number)
-        elif kind == _DROPPED:
-            raw.dropped += round(number)
-        elif kind == _REQUESTS:
-            raw.all_requests += round(number)
-        elif kind in (_DURATION, _FAILED) and row[columns.group] not in _OUTSIDE:
-            _read_request(row, columns, raw)
-
-
-def _read_request(row: Sequence[str], columns: _Columns, raw: Raw) -> None:
-    number, ended = float(row[columns.value]), round(int(row[columns.at]) / _MICROSECONDS, 3)
-    if row[columns.metric] == _FAILED:
-        if columns.match(row):
-            raw.failures.append((ended, number))
-        return
-    raw.names[row[columns.name]] += 1
-    if columns.match(row):
-        raw.requests.append(Request(ended, number, int(row[columns.status] or 0), columns.id(row)))
-        if error := row[columns.error] or row[columns.error_code]:
-            raw.errors[error] += 1
-
-
-class _Columns:
-    """Where what is in a row, and which rows carry the tags that were asked for."""
-
-    def __init__(self, header: Sequence[str], tags: Mapping[str, str]) -> None:
-        index = {name: position for position, name in enumerate(header)}
-        self.metric, self.at, self.value = (
-            index[name] for name in ("metric_name", "timestamp", "metric_value")
-        )
-        self.group, self.name, self.status = (index[name] for name in ("group", "name", "status"))
-        self.error, self.error_code = index["error"], index["error_code"]
-        self._extra, self._metadata = index["extra_tags"], index["metadata"]
-        self._known = [(index[tag], wanted) for tag, wanted in tags.items() if tag in index]
-        self._others = {f"{tag}={wanted}" for tag, wanted in tags.items() if tag not in index}
-
-    def id(self, row: Sequence[str]) -> str:
-        for item in row[self._metadata].split("&"):
-            if item.startswith("id="):
-                return item[3:]
-        return ""
-
-    def match(self, row: Sequence[str]) -> bool:
-        if any(row[position] != wanted for position, wanted in self._known):
-            return False
-        return not self._others or self._others <= set(row[self._extra].split("&"))
 
 
 def figures(durations: Sequence[float]) -> dict[str, float]:

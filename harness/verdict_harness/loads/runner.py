@@ -9,17 +9,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import HarnessError, LoadError, ServiceDied
-from ..samples import Window
-from ..systems import RAW, Brief, Deployment, Running
-from . import trouble
+from ..samples import Trouble, Window
+from ..systems import RAW, WITNESS, Brief, Deployment, Running
+from . import trouble, witness
+from .arrivals import Arrivals
 from .here import Here
 from .live import Live
 from .load import Load
-from .raw import Raw, Request, figures, read
+from .orders import Course, Orders, trace
+from .raw import Raw, Request, figures
+from .reading import read
+from .response import troubles
 
 Action = tuple[float, Callable[[], None]]
 
 _LOOK = 0.2  # seconds
+_CLOCK = 1.0  # seconds that clocks may differ
 _STOP_TIMEOUT = 45.0  # seconds for k6 to end its iterations, tear down and write its summary
 _SETUP_ALLOWANCE = 300.0  # seconds beyond the load's own length until k6 must have ended
 
@@ -34,14 +39,16 @@ def run_load(  # noqa: PLR0913 - each is one independent question about a load
     seconds: float,
     env: Mapping[str, str] | None = None,
     planned: int | None = None,
+    arrivals: Arrivals | None = None,
     settle: float = 0.0,
+    accepted: str = "",
     tags: Mapping[str, str] | None = None,
     actions: Sequence[Action] = (),
 ) -> Load:
     """Run a k6 script against ``deployment`` and return what it measured, and whether that can be used.
 
     k6's log, raw samples and summary stay in ``directory``, with the load itself as ``load.json``.
-    A service that dies ends the load early, in trouble.  Ctrl-C ends k6 in
+    A service that dies ends the load early: what was still due then was not answered.  Ctrl-C ends k6 in
     order, and what it measured is written before the interrupt goes on.
 
     Args:
@@ -53,7 +60,10 @@ def run_load(  # noqa: PLR0913 - each is one independent question about a load
         seconds: how long the load lasts, set-up not counted; k6 is stopped when it takes far longer.
         env: variables for the script.
         planned: iterations it is to make; ``None`` if that can't be said.
+        arrivals: when each of them is due; ``None`` if that can't be said.
         settle: seconds at the beginning of the load that are not judged.
+        accepted: the metric that the script raises once for each order that it holds accepted; if there is
+            none, what k6 expected of an answer counts.
         tags: tags of the requests that are the load itself; all requests outside of set-up if there are none.
         actions: what to do how many seconds into the load. A :class:`~..errors.HarnessError` from
             one of them is the load's trouble, as is one whose time never came.
@@ -85,24 +95,29 @@ def run_load(  # noqa: PLR0913 - each is one independent question about a load
             remains = k6.collect()
         except KeyboardInterrupt as error:
             interrupt = error
-            run.stop(k6, "it was interrupted by Ctrl-C")
+            run.stop(k6, "it was interrupted by Ctrl-C", "whoever ran it")
             remains = k6.collect()
+    log = trouble.read_log(brief.log)
+    # what went wrong with the place may concern all of it, clocks and files
+    placed = (Trouble(text, "where k6 ran", "ANY") for text in remains.trouble)
     ending = trouble.Ending(
-        remains.status,
-        (*run.trouble, *remains.trouble),
-        trouble.read_summary(brief.summary),
-        trouble.read_log(brief.log),
+        remains.status, (*run.trouble, *placed), trouble.read_summary(brief.summary), log, run.died
     )
-    raw = read(brief.raw, tags)
-    window, short = _window(raw, started, settle)
+    raw = read(brief.raw, tags, testid=testid, accepted=accepted)
+    ended = time.time() + remains.ahead
+    died_at = run.died_at and run.died_at + remains.ahead
+    course = Course(ended, died_at, log.full, witness.read(brief.witness).stalls)
+    orders = trace(raw, arrivals, course)
+    window, short = _window(raw, orders, arrivals, (started + remains.ahead, ended), settle)
     measured = raw.within(window)
     ids, repeated = raw.ids
+    unscheduled = planned if arrivals is None else None
     load = Load(
         name=name,
         testid=testid,
         script=str(script),
         started=started,
-        ended=time.time(),
+        ended=ended - remains.ahead,
         window=window,
         requests=len(raw.requests),
         measured=len(measured),
@@ -120,7 +135,14 @@ def run_load(  # noqa: PLR0913 - each is one independent question about a load
         repeated=repeated,
         exit_status=remains.status,
         ahead=remains.ahead,
-        trouble=(*trouble.find(raw, ending, planned, tags), *short),
+        trouble=(*trouble.find(raw, ending, unscheduled, tags), *troubles(orders), *short),
+        arrivals=arrivals,
+        tags=dict(tags),
+        accepted=accepted,
+        died=run.died,
+        died_at=died_at,
+        full=log.full,
+        unpushed=log.unpushed,
     )
     (directory / "load.json").write_text(json.dumps(load.to_json(), indent=2) + "\n", encoding="utf-8")
     if interrupt is not None:
@@ -144,6 +166,15 @@ def requests(directory: Path, tags: Mapping[str, str]) -> list[Request]:
     return raw.requests
 
 
+def read_orders(directory: Path, load: Load) -> Orders:
+    """Return what became of every order of a load that was run, from what it left in ``directory``."""
+    raw = read(directory / RAW, load.tags, testid=load.testid, accepted=load.accepted)
+    course = Course(
+        load.ended + load.ahead, load.died_at, load.full, witness.read(directory / WITNESS).stalls
+    )
+    return trace(raw, load.arrivals, course)
+
+
 @dataclass
 class _Run:
     """A load while it is on."""
@@ -151,7 +182,9 @@ class _Run:
     deployment: Deployment
     limit: float
     actions: list[Action]
-    trouble: list[str] = field(default_factory=list)
+    trouble: list[Trouble] = field(default_factory=list)
+    died: str = ""
+    died_at: float | None = None
     _began: float | None = None
 
     def begun(self) -> float | None:
@@ -165,27 +198,38 @@ class _Run:
             try:
                 self.deployment.check()
             except ServiceDied as death:
-                self.stop(k6, str(death))
+                self._died(death)
+                self._interrupt(k6)
                 return
             if self._began is None and k6.begun():
                 self._began = time.monotonic()
             self._act()
             if time.monotonic() > deadline:
-                self.stop(k6, f"it did not end within {self.limit:g} s")
+                self.stop(k6, f"it did not end within {self.limit:g} s", "k6")
                 return
         # k6 may have ended because of a death that was not looked for yet
         try:
             self.deployment.check()
         except ServiceDied as death:
-            self.trouble.append(str(death))
-        self.trouble += [f"what was to happen {at:g} s into the load never did" for at, _ in self.actions]
+            self._died(death)
+        for at, _ in self.actions:
+            self._note(f"what was to happen {at:g} s into the load never did", "what was to happen")
 
-    def stop(self, k6: Running, why: str) -> None:
+    def stop(self, k6: Running, why: str, whose: str) -> None:
         """End k6 early but in order: it still writes its summary."""
-        self.trouble.append(why)
+        self._note(why, whose)
+        self._interrupt(k6)
+
+    def _interrupt(self, k6: Running) -> None:
         k6.interrupt()
         if not k6.ended(_STOP_TIMEOUT):
-            self.trouble.append(f"k6 did not end within {_STOP_TIMEOUT:g} s of being interrupted")
+            self._note(f"k6 did not end within {_STOP_TIMEOUT:g} s of being interrupted", "k6")
+
+    def _died(self, death: ServiceDied) -> None:
+        self.died, self.died_at = str(death), time.time()
+
+    def _note(self, text: str, whose: str) -> None:
+        self.trouble.append(Trouble(text, whose, "PASS"))
 
     def _act(self) -> None:
         begun = self.begun()
@@ -194,16 +238,36 @@ class _Run:
             try:
                 action()
             except HarnessError as error:
-                self.trouble.append(f"at {at:g} s: {error}")
+                self._note(f"at {at:g} s: {error}", "what was to happen")
 
 
-def _window(raw: Raw, started: float, settle: float) -> tuple[Window, list[str]]:
-    """Return the judged part of the load, and what is wrong with it."""
-    first, last = raw.span or (started, time.time())
+def _window(
+    raw: Raw, orders: Orders, arrivals: Arrivals | None, ran: tuple[float, float], settle: float
+) -> tuple[Window, list[Trouble]]:
+    """Return the judged part of the load, and what is wrong with it.
+
+    Args:
+        raw: its raw samples.
+        orders: what became of its orders.
+        arrivals: when they were due.
+        ran: when k6 was started and had ended, by its own clock.
+        settle: seconds at the beginning that are not judged.
+    """
+    started, ended = ran
+    first, last = raw.span or ran
+    found = []
+    if raw.requests and not (started - _CLOCK <= first and last <= ended + _CLOCK):
+        text = "the raw samples are not of the time in which this load ran: they are another's"
+        found.append(Trouble(text, "k6", "ANY"))
+    if arrivals is not None and raw.requests:
+        first = orders.began
+        # to its end, also where nobody answered any more
+        last = max(last, min(orders.began + arrivals.seconds, ended))
     whole = Window(first, max(last, first + 0.001))
     if not raw.requests or settle < whole.seconds:
-        return whole.skip(settle) if raw.requests else whole, []
-    return whole, [f"the load ended after {whole.seconds:g} s, within the {settle:g} s that are not judged"]
+        return whole.skip(settle) if raw.requests else whole, found
+    text = f"the load ended after {whole.seconds:g} s, within the {settle:g} s that are not judged"
+    return whole, [*found, Trouble(text, "k6", "PASS")]
 
 
 def _counted(raw: Raw) -> dict[str, int]:

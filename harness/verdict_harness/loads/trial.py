@@ -13,15 +13,19 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from types import FunctionType
 from typing import Any, Literal, Self
 
+from ..errors import UsageError
 from ..processes import progress
 from ..record import Evidence, Json, Run
-from ..samples import Estimate, NotANumber, Prometheus, Sample, Window, number
+from ..samples import Estimate, NotANumber, Prometheus, Sample, Trouble, Window, number
 from ..systems import Backend, Deployment, System
 from . import runner
+from .arrivals import Arrivals
+from .client import ClientSide, Kept
 from .load import Load
 
 _SCRAPE = 5.0  # seconds; what the backends configure
@@ -40,6 +44,10 @@ class Plan:
         settle: seconds at the beginning that are not judged.
         env: variables for the script, once the endpoints are known.
         tags: tags of the requests that are the load itself, such as ``{"name": "order"}``.
+        arrivals: when each order is due. Where nobody says, each is due when the script asks for it, and
+            that k6 made them too slowly is not seen.
+        accepted: the metric that the script raises once for each order that it holds accepted, such as
+            ``"orders_accepted"``; if there is none, what k6 expected of an answer counts.
         fresh: whether it needs a system that nothing has touched.
         actions: what to do how many seconds into the load, such as injecting a fault.
     """
@@ -52,11 +60,25 @@ class Plan:
     settle: float
     env: Callable[[Deployment], Mapping[str, str]]
     tags: Mapping[str, str] = field(default_factory=dict)
+    arrivals: Arrivals | None = None
+    accepted: str = ""
     fresh: bool = False
     actions: Callable[[Deployment], Sequence[tuple[float, Callable[[], None]]]] = lambda _: ()
 
+    def differs(self, other: Plan) -> str:
+        """Return the first field in which the two are not the same load; empty if they are."""
+        pairs = ((one.name, getattr(self, one.name), getattr(other, one.name)) for one in fields(self))
+        return next((name for name, mine, theirs in pairs if _told(mine) != _told(theirs)), "")
 
-class Trial:
+
+def _told(value: object) -> object:
+    """Return what tells a field of a plan from another: of a function, its code and what it holds."""
+    if not isinstance(value, FunctionType):
+        return value
+    return value.__code__, tuple(cell.cell_contents for cell in value.__closure__ or ())
+
+
+class Trial(ClientSide):
     """A load that was run, with the Prometheus that watched it.
 
     Attributes:
@@ -72,19 +94,23 @@ class Trial:
         self,
         record: Mapping[str, Any],
         evidence: Evidence,
-        suspicions: Callable[[Trial], Iterable[str]] | None = None,
+        suspicions: Callable[[Trial], Iterable[str | Trouble]] | None = None,
         file: str = "",
+        directory: Path = Path(),
     ) -> None:
         self.evidence = (file,) if file else ()
         self.load = load = Load.from_json(record["load"])
+        self.kept = Kept(directory, load)
         self.window = load.window
         self.began = load.window.start - record["settle"]
         self.whole = Window(*record["whole"])
         self._prometheus = Prometheus(record["prometheus"], evidence)
-        self.trouble: tuple[str, ...] = tuple(load.trouble)
+        self.trouble: tuple[Trouble, ...] = tuple(load.trouble)
         if load.requests:
-            self.trouble += tuple(self._targets(record["scraped"]))
-            self.trouble += tuple(suspicions(self)) if suspicions else ()
+            doubts = [*self._targets(record["scraped"]), *(suspicions(self) if suspicions else ())]
+            self.trouble += tuple(
+                one if isinstance(one, Trouble) else Trouble(one, "the load", "ANY") for one in doubts
+            )
 
     def part(self, start: float, end: float | None = None) -> Trial:
         """Return this trial, asked only about the seconds from ``start`` to ``end`` of the load.
@@ -212,6 +238,7 @@ class Stage:
         self._up: tuple[System, Deployment] | None = None
         self._stack = ExitStack()
         self._count = 0
+        self._plans: dict[str, Plan] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -245,20 +272,30 @@ class Stage:
         """Return what ``ask`` finds out from ``system``, as it is on record."""
         return self._run.evidence.fact(key, lambda: ask(self.up(system)))
 
-    def trial(self, plan: Plan, suspicions: Callable[[Trial], Iterable[str]] | None = None) -> Trial:
+    def trial(
+        self, plan: Plan, suspicions: Callable[[Trial], Iterable[str | Trouble]] | None = None
+    ) -> Trial:
         """Run a load, once a run, and return it with the Prometheus that watched it.
 
         Args:
             plan: the load.
             suspicions: looks for further reasons not to trust it; asks Prometheus through the trial.
         """
+        if (first := self._plans.setdefault(plan.name, plan)).differs(plan):
+            raise UsageError(
+                f"two loads of one run are called {plan.name}",
+                expected="a name for each, or the same load",
+                found=f"{first.differs(plan)} of one is not that of the other",
+                where=f"{first.script.name} and {plan.script.name}",
+                todo="give one of them another name",
+            )
         return self._run.once(f"load {plan.name}", lambda: self._trial(plan, suspicions))
 
-    def _trial(self, plan: Plan, suspicions: Callable[[Trial], Iterable[str]] | None) -> Trial:
+    def _trial(self, plan: Plan, suspicions: Callable[[Trial], Iterable[str | Trouble]] | None) -> Trial:
         evidence, key = self._run.evidence, f"load {plan.name}"
         record: Any = evidence.fact(key, lambda: self._perform(plan))
         file = evidence.where(key).relative_to(evidence.directory).as_posix()
-        return Trial(record, evidence, suspicions, file)
+        return Trial(record, evidence, suspicions, file, evidence.folder(f"loads/{plan.name}"))
 
     def _perform(self, plan: Plan) -> Json:
         deployment = self.up(plan.system, fresh=plan.fresh)
@@ -271,6 +308,8 @@ class Stage:
             directory=self._run.evidence.folder(f"loads/{plan.name}"),
             env=plan.env(deployment),
             planned=plan.iterations,
+            arrivals=plan.arrivals,
+            accepted=plan.accepted,
             seconds=plan.seconds,
             settle=plan.settle,
             tags=plan.tags,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import _later
-from . import command, interrupt, progress
+from . import command, environment, interrupt, progress
 from .command import Cancelled, Completed, run, tail
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ __all__ = [
     "Plan",
     "Ports",
     "command",
+    "environment",
     "interrupt",
     "progress",
     "run",

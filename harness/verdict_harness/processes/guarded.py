@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -37,7 +37,7 @@ class Plan:
         argv: program and arguments.
         cwd: where.
         log: file that both of its streams are appended to.
-        env: variables added to our own environment; a value of ``None`` removes one.
+        env: the whole environment; ``None`` for our own, as tools of the user's need it.
         grace: seconds between SIGTERM and SIGKILL.
         hold: file descriptors that stay open as long as anything of it may run: the locks of its ports.
     """
@@ -45,7 +45,7 @@ class Plan:
     argv: tuple[str, ...]
     cwd: Path
     log: Path
-    env: Mapping[str, str | None] = field(default_factory=dict)
+    env: Mapping[str, str] | None = None
     grace: float = 10.0
     hold: Sequence[int] = ()
 
@@ -94,13 +94,13 @@ class Guarded:
             raise
 
     def _start(self) -> None:
-        environment = {**os.environ, **self._plan.env, _MARK: self._token}
+        environment = os.environ if self._plan.env is None else self._plan.env
         answer = self._ask(
             {
                 "do": "start",
                 "argv": list(self._plan.argv),
                 "cwd": str(self._plan.cwd),
-                "env": {key: value for key, value in environment.items() if value is not None},
+                "env": {**environment, _MARK: self._token},
                 "log": str(self._plan.log),
                 "grace": self._plan.grace,
             }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import _later
-from .generator import RAW, SUMMARY, Brief, Generator, Remains, Running
+from .generator import RAW, SUMMARY, WITNESS, Brief, Generator, Remains, Running
 from .options import Options
 from .system import (
     Backend,
@@ -60,6 +60,7 @@ else:
 __all__ = [
     "RAW",
     "SUMMARY",
+    "WITNESS",
     "Backend",
     "Brief",
     "Capability",

@@ -15,6 +15,8 @@ from typing import Protocol
 
 #: Files that k6 writes, where it runs and in :attr:`Brief.directory`.
 RAW, SUMMARY = "raw.csv.gz", "summary.json"
+#: What the machine's witness writes there.
+WITNESS = "machine.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ class Brief:
     def raw(self) -> Path:
         """Its raw samples."""
         return self.directory / RAW
+
+    @property
+    def witness(self) -> Path:
+        """What was seen of the machine meanwhile; there where k6 ran where somebody could see it."""
+        return self.directory / WITNESS
 
     @property
     def summary(self) -> Path:

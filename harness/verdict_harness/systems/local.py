@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import time
@@ -12,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import HarnessError, ServiceDied, UsageError, WaitTimeout
-from ..processes import Guarded, Pending, Plan, Ports, progress, until
+from ..processes import Guarded, Pending, Plan, Ports, environment, progress, until
 from . import kept, prometheus
 from .ready import answers
 from .system import Capability, Command, Endpoint, Process, Service, System
@@ -73,7 +74,8 @@ class LocalBackend:
     def deploy(self, system: System, directory: Path, *, keep: bool = False) -> Iterator[LocalDeployment]:
         """Bring ``system`` up, ready and scraped; take it down at exit unless ``keep``.
 
-        ``directory`` receives ``logs/<service>.log``, and ``state/<service>`` while the system is up.
+        ``directory`` receives ``logs/<service>.log`` and, with the command line and the whole environment of
+        each, ``logs/<service>.json``; and ``state/<service>`` while the system is up.
 
         Raises:
             ServiceDied: a service ended while it was awaited.
@@ -256,12 +258,15 @@ class LocalDeployment:
 
     def _spawn(self, part: _Part) -> None:
         assert part.command is not None  # noqa: S101 - up() has asked every part for it
+        env = environment.built(part.directory, part.command.env)
+        told = {"argv": list(part.command.argv), "environment": environment.shown(env)}
+        part.log.with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
         part.guarded = Guarded(
             Plan(
                 part.command.argv,
                 cwd=part.directory,
                 log=part.log,
-                env=part.command.env,
+                env=env,
                 grace=part.process.stop_grace,
                 hold=[self._ports.descriptor(port) for port in part.ports.values()],
             )

@@ -72,7 +72,7 @@ class Place(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A program to run: argument list, and variables added to the environment."""
+    """A program to run: argument list, and variables of its environment, which is never the caller's."""
 
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)

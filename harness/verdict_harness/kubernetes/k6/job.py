@@ -94,7 +94,7 @@ class Jobs:
             address=manifests.ADDRESS,
             directory=manifests.OUT,
         )
-        env = words.environment(self._prometheus)
+        env = words.environment(self._prometheus, manifests.OUT)
         job = manifests.job(name, image=self._image, argv=argv, env=env, items=items, seconds=brief.seconds)
         made = self._kubectl.run("create", "-f", "-", "-o", "json", stdin=json.dumps(job))
         # what belongs to the Job is removed with it, by Kubernetes itself if we no longer can
