@@ -26,6 +26,7 @@ from ..systems import Backend, Deployment, System
 from . import runner
 from .arrivals import Arrivals
 from .client import ClientSide, Kept
+from .derived import again
 from .load import Load
 
 _SCRAPE = 5.0  # seconds; what the backends configure
@@ -295,7 +296,11 @@ class Stage:
         evidence, key = self._run.evidence, f"load {plan.name}"
         record: Any = evidence.fact(key, lambda: self._perform(plan))
         file = evidence.where(key).relative_to(evidence.directory).as_posix()
-        return Trial(record, evidence, suspicions, file, evidence.folder(f"loads/{plan.name}"))
+        directory = evidence.folder(f"loads/{plan.name}")
+        evidence.confirm(
+            key, record["load"], lambda: again(directory, Load.from_json(record["load"])).to_json()
+        )
+        return Trial(record, evidence, suspicions, file, directory)
 
     def _perform(self, plan: Plan) -> Json:
         deployment = self.up(plan.system, fresh=plan.fresh)
