@@ -26,6 +26,7 @@ ROOT = Path(__file__).parent
 LOCK = ROOT / "requirements.lock"
 UNIT = ("-n", "auto", "tests/unit", "harness", "src", "--doctest-modules")
 RUNTIME_LOCK = ROOT / "requirements-runtime.lock"
+BESIDE_LOCK = ROOT / "tests" / "integration" / "beside" / "requirements.lock"
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # those that pyproject.toml claims
 
@@ -334,6 +335,13 @@ def lock(session: nox.Session) -> None:
     # The images get the versions that were tested, and nothing that they do not run.
     session.run(
         *(*compile_, "--group", "exchange", "-c", LOCK.name, "-o", RUNTIME_LOCK.name, *options), external=True
+    )
+    # Plugins that tests put beside ours get pytest and what it needs from the environment that they run in.
+    ours = ("attrs", "colorama", "iniconfig", "packaging", "pluggy", "pygments", "pytest")
+    without = [word for name in ours for word in ("--no-emit-package", name)]
+    beside = str(BESIDE_LOCK.relative_to(ROOT))
+    session.run(
+        *(*compile_, "--group", "beside", "-c", LOCK.name, "-o", beside, *without, *options), external=True
     )
 
 
