@@ -352,9 +352,7 @@ def test_a_loop_that_stands_still_is_told(engine: Callable[..., Any]) -> None:
         for name, value in after.items()
         if name.startswith("me_event_loop_lag_seconds_bucket") and value > before[name]
     ]
-    assert any(2.4 <= bound < math.inf for bound in buckets), (
-        "and it stays"
-    )
+    assert any(2.4 <= bound < math.inf for bound in buckets), "and it stays"
 
 
 def test_the_accounts_can_be_held_against_each_other(engine: Callable[..., Any], kafka: Any) -> None:
