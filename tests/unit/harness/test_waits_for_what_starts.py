@@ -196,8 +196,9 @@ def test_a_clusters_api_that_is_watched():
     assert seen_through(server), server.got
 
 
-def test_the_proxy_to_a_cluster(monkeypatch, tmp_path):
-    with hostile(lambda _: http("ok", kind="text/plain"), refused=0.1, instead=QUICK) as server:
+@pytest.mark.parametrize("right", [http("ok", kind="text/plain"), http({"kind": "Status"}, "403 Forbidden")])
+def test_the_proxy_to_a_cluster(right, monkeypatch, tmp_path):
+    with hostile(lambda _: right, refused=0.1, instead=QUICK) as server:
         held = Mock(reserve=lambda: server.port)
         monkeypatch.setattr(proxy, "Ports", lambda: held)
         monkeypatch.setattr(proxy, "Guarded", lambda _: Mock(status=None))
