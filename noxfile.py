@@ -251,7 +251,8 @@ def integration(session: nox.Session) -> None:
     """Run the tests on real programs: k6, Prometheus, Kafka, the engine and the gateway."""
     python(session)
     tools_ready(session)
-    pytest(session, "-n", "2", "--dist", "loadfile", "tests/integration")
+    words = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")  # the tests know which file is long
+    pytest(session, *words, "tests/integration")
 
 
 @nox.session

@@ -35,6 +35,15 @@ from verdict_harness.systems import kafka as kafka_service
 NOWHERE = "127.0.0.1:1"
 MADE_BY = "VERDICT_TESTS_SESSION"
 PATIENCE = 30  # seconds in which what was told to end does
+# What takes minutes goes first: begun last, it would keep one worker busy when the other has nothing to do.
+LONG = (
+    "test_nothing_passes",
+    "test_broker_outage",
+    "test_ends",
+    "test_outages",
+    "test_k6_runner",
+    "test_together",
+)
 BOOK = ("me_orderbook_depth", "me_orderbook_price_levels")
 
 
@@ -90,6 +99,12 @@ def in_the_container_engine() -> list[str]:
         ]
     finally:
         client.close()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONG)))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from ..errors import HarnessError, ServiceDied, UsageError
-from ..processes import Guarded, Pending, Plan, Ports, ask, until
+from ..processes import Answer, Guarded, Pending, Plan, Ports, ask, until
 from ..systems import Endpoint
 from .kubectl import Kubectl
 
@@ -17,6 +17,7 @@ HOST = "127.0.0.1"
 
 # Whoever is on this machine can reach the proxy, so it leads to services and to the pods' status alone.
 _ACCEPTED = r"^/(readyz|api/v1/namespaces/[^/]+/(pods|services/[^/]+/proxy(/.*)?))$"
+_FROM_THE_API = (200, 401, 403)
 _TIMEOUT = 15.0
 _AGAIN = 0.5  # seconds between two starts of a forward
 
@@ -82,7 +83,12 @@ class Proxy:
         return Endpoint(HOST, self.port, path)
 
     def _answers(self) -> bool:
-        return ask(f"http://{HOST}:{self.port}/readyz", lambda answer: answer.text.strip() == "ok")
+        # who may not ask that has been refused by the API server itself, and so the way there is open
+        return ask(f"http://{HOST}:{self.port}/readyz", _is_the_api, good=_FROM_THE_API)
+
+
+def _is_the_api(answer: Answer) -> bool:
+    return answer.status in _FROM_THE_API[1:] or answer.text.strip() == "ok"
 
 
 class Forward:

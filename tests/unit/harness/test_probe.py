@@ -54,6 +54,14 @@ def test_a_wait_in_vain_says_what_there_was_instead(what, said):
     assert said in caught.value.found
 
 
+def test_what_would_be_right_is_not_with_another_status():
+    said = http({"data": {"result": [{"value": [0, "5"]}]}}, "503 Service Unavailable")
+    with hostile(lambda _: said, refused=0, instead={}) as server:
+        with pytest.raises(Pending, match="answers 503"):
+            ask(server.url, value)
+        assert ask(server.url, value, good=(503,)) == 5.0
+
+
 def test_who_refuses_is_quoted():
     with pytest.raises(Pending, match="connection refused"):
         ask("http://127.0.0.1:1/", value)

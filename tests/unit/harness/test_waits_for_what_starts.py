@@ -14,6 +14,7 @@ from experiments import outage
 from tests.hostile import INSTEAD, hostile, http
 from verdict_harness.errors import UsageError, WaitTimeout
 from verdict_harness.kubernetes import proxy, waiting
+from verdict_harness.kubernetes.k6 import pod
 from verdict_harness.kubernetes.kubectl import Kubectl
 from verdict_harness.kubernetes.watch import Watch
 from verdict_harness.loads import here, live
@@ -195,8 +196,9 @@ def test_a_clusters_api_that_is_watched():
     assert seen_through(server), server.got
 
 
-def test_the_proxy_to_a_cluster(monkeypatch, tmp_path):
-    with hostile(lambda _: http("ok", kind="text/plain"), refused=0.1, instead=QUICK) as server:
+@pytest.mark.parametrize("right", [http("ok", kind="text/plain"), http({"kind": "Status"}, "403 Forbidden")])
+def test_the_proxy_to_a_cluster(right, monkeypatch, tmp_path):
+    with hostile(lambda _: right, refused=0.1, instead=QUICK) as server:
         held = Mock(reserve=lambda: server.port)
         monkeypatch.setattr(proxy, "Ports", lambda: held)
         monkeypatch.setattr(proxy, "Guarded", lambda _: Mock(status=None))
@@ -218,24 +220,41 @@ sys.stdout.write({right!r})
 """
 
 
-def test_a_rollout_in_a_cluster_that_starts(monkeypatch, tmp_path):
-    made = {"kind": "Deployment", "metadata": {"namespace": "n", "name": "web", "generation": 1}}
-    live_one = {
-        **made,
-        "spec": {"replicas": 0, "selector": {}},
-        "status": {"observedGeneration": 1, "updatedReplicas": 0, "readyReplicas": 0},
-    }
+@pytest.fixture
+def kubectl(monkeypatch, tmp_path):
+    """A kubectl that says everything else first; returns how to tell it what it lists in the end."""
     said = ["", "", "<html>503</html>", '{"items":[{', "[]", "null", '{"kind":"Status"}']
     turn = tmp_path / "turn"
     turn.write_text("0")
     program = tmp_path / "kubectl"
-    right = json.dumps({"items": [live_one]})
-    program.write_text(KUBECTL.format(python=sys.executable, turn=str(turn), said=said, right=right))
-    program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    def lists(*items):
+        right = json.dumps({"items": items})
+        program.write_text(KUBECTL.format(python=sys.executable, turn=str(turn), said=said, right=right))
+        program.chmod(0o755)
+
+    yield lists
+    assert int(turn.read_text()) > len(said)
+
+
+def test_a_rollout_in_a_cluster_that_starts(kubectl, monkeypatch):
+    made = {"kind": "Deployment", "metadata": {"namespace": "n", "name": "web", "generation": 1}}
+    spec = {"replicas": 0, "selector": {}}
+    kubectl(
+        {**made, "spec": spec, "status": {"observedGeneration": 1, "updatedReplicas": 0, "readyReplicas": 0}}
+    )
     monkeypatch.setattr(waiting, "_LOOK", 0.0)
     waiting.until_rolled_out(Kubectl("c", "n"), [made], timeout=120)
-    assert int(turn.read_text()) == len(said) + 1
+
+
+def test_the_pod_of_a_load_in_a_cluster_that_is_starved(kubectl, monkeypatch, tmp_path):
+    kubectl({"metadata": {"uid": "u", "name": "k6", "deletionTimestamp": "now"}})
+    monkeypatch.setattr(pod, "_LOOK_EARLY", 0.0)
+    monkeypatch.setattr(pod.diagnosis, "events", lambda *_: "(none)")
+    with pod.Pod(Kubectl("c", "n"), "job", Mock(directory=tmp_path)) as k6:
+        assert k6.ended(60.0)
+        assert k6.collect().trouble[0] == "k6's pod: it was deleted"
 
 
 def test_what_a_shard_still_has_to_send(monkeypatch):
