@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from .. import _later
 from .doubts import Doubt, Trouble
 from .estimate import Estimate, Windows, exact
+from .pairs import FEWEST, LOOKS, Block, Ratio, Ruling, against_itself, compare, is_calm, rule
 from .observed import Asked, Span, Unknown, quantile, share, windows
 from .sample import (
     Empty,
@@ -36,7 +37,10 @@ else:
     )
 
 __all__ = [
+    "FEWEST",
+    "LOOKS",
     "Asked",
+    "Block",
     "Doubt",
     "Empty",
     "Estimate",
@@ -47,6 +51,8 @@ __all__ = [
     "Point",
     "Prometheus",
     "Quantity",
+    "Ratio",
+    "Ruling",
     "Sample",
     "Series",
     "Several",
