@@ -62,7 +62,8 @@ def test_a_change_is_beyond_the_limit():
 
 
 def test_a_machine_that_can_not_tell_leaves_it_open_and_says_so():
-    found = change("q", pairs(bursts=0.5), 0.99, limit=0.1, at=0.0, looks=(6,))
+    restless = [(Block(tuple(4 * one for one in a.values)) if n % 2 else a, b) for n, (a, b) in enumerate(pairs())]
+    found = change("q", restless, 0.99, limit=0.1, at=0.0, looks=(6,))
     assert (found.lo, found.hi) == (-1.0, math.inf)
     assert found.doubts[-1].instrument == "machine"
     assert "A against A" in found.doubts[-1].text
