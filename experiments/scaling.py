@@ -16,8 +16,8 @@ from .exchange import BROKER, GATEWAY, SYMBOLS, shard_service
 SHARDS = tuple(SYMBOLS)
 FACTOR = 0.9 * len(SHARDS)
 SPARE_CORES = 3  # for k6, the gateway and the broker
-SHARE = 0.05  # of a core, to each shard where cores are few
-START = 150.0  # orders/s, below what one shard sustains on that
+SHARE = 0.1  # of a core, to each shard where cores are few
+START = 100.0  # orders/s, below what one shard sustains on that
 MOST = 4000.0  # orders/s that k6 can offer
 
 
