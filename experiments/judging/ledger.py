@@ -186,9 +186,7 @@ def _gauges(deployment: Deployment, shards: Sequence[str]) -> list[list[Any]]:
     return sorted(found)
 
 
-def _ask(
-    deployment: Deployment, query: str, *, patient: bool = False
-) -> list[tuple[dict[str, str], float]]:
+def _ask(deployment: Deployment, query: str, *, patient: bool = False) -> list[tuple[dict[str, str], float]]:
     """Ask Prometheus for what it has now.
 
     Raises:

@@ -88,7 +88,9 @@ def _audit(orders: Sequence[Event], matches: Sequence[Event], load: str) -> Acco
         expected = 0
         for order in in_order:
             if load and order["type"] == PLACED and str(order["orderId"]).startswith(load):
-                account.watch(*(sum(book.resting[side] for book in books.values()) for side in ("BUY", "SELL")))
+                account.watch(
+                    *(sum(book.resting[side] for book in books.values()) for side in ("BUY", "SELL"))
+                )
             for fill in _execute(books[order["symbol"]], order, account):
                 expected += 1
                 _hold(fill, fills, expected)

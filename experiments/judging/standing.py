@@ -49,9 +49,7 @@ class Standing:
 
 def client_latency(load: Performed, judge: Judge) -> None:
     """p99 from when an order was due to its answer is below 200 ms, all through the load and in each part of it."""
-    judge(
-        {label: view.trial.response_windows(view.p) for label, view in load.views.items()}, Below(LIMIT)
-    )
+    judge({label: view.trial.response_windows(view.p) for label, view in load.views.items()}, Below(LIMIT))
 
 
 def server_latency(load: Performed, judge: Judge) -> None:
@@ -73,7 +71,9 @@ def errors(load: Performed, judge: Judge) -> None:
     """Fewer than 1 % of the orders that were due were not accepted, in the client's own word."""
     views = load.views
     enough = all(_due(view.trial.errors()) >= FEWEST * SEEN for view in views.values())
-    judge({label: view.trial.errors() for label, view in views.items()}, Below(FEW_ERRORS if enough else OF_FEW))
+    judge(
+        {label: view.trial.errors() for label, view in views.items()}, Below(FEW_ERRORS if enough else OF_FEW)
+    )
 
 
 def claimed(load: Performed, judge: Judge) -> None:

@@ -270,6 +270,14 @@ class ExternalDeployment:
                 f"{', '.join(missing)}; whatever asks for them will be INCONCLUSIVE"
             )
 
+    def share(self, service: str, cores: float) -> None:  # noqa: ARG002 - a share of what is not ours
+        """Refuse: others run it."""
+        self._refuse("give a share of the CPU to", service)
+
+    def used(self, service: str) -> float:
+        """Refuse: nothing is known of its processes."""
+        self._refuse("tell the CPU of", service)
+
     def _refuse(self, what: str, service: str) -> NoReturn:
         raise Unsupported(
             f"the external backend can't {what} {service}",

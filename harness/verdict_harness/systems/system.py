@@ -26,6 +26,7 @@ class Capability(enum.Enum):
 
     PAUSE = "pause a service and resume it"
     KILL = "kill a service and start it again"
+    SHARE = "give a service a share of the CPU, and tell what it has used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +270,12 @@ class Deployment(Protocol):
 
     def start(self, service: str) -> None:
         """Start a killed service again on the same ports and directory, and wait until it is ready."""
+
+    def share(self, service: str, cores: float) -> None:
+        """Give a service no more CPU than ``cores`` from now on; 0 lifts that."""
+
+    def used(self, service: str) -> float:
+        """Return the seconds of CPU that a service has used since it was started."""
 
 
 class Backend(Protocol):
