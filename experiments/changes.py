@@ -1,4 +1,4 @@
-"""Small changes of latency, told from chance by blocks in turn: the broker gone and back, a neighbor on and off."""
+"""Small changes of latency, told from chance by blocks in turn: a broker or a neighbor on and off."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DRAIN = 60.0  # seconds that the shard has to hand over what it kept, once the b
 
 
 def schedules(*, quick: bool) -> list[Schedule]:
-    """Return what is run, one load after the other until it is decided: after 6, 12 and 24 pairs of blocks."""
+    """Return what is run until it is decided: it is looked at after 6, 12 and 24 pairs of blocks."""
     if quick:
         return [Schedule(6, block=7.0, switch=5.0)]
     return [Schedule(pairs, block=20.0, switch=6.0) for pairs in (6, 6, 12)]

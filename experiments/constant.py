@@ -16,7 +16,7 @@ from .exchange import GATEWAY, MULTI, SINGLE, shard_service
 _seeded: WeakKeyDictionary[Deployment, set[str]] = WeakKeyDictionary()
 
 
-def plan(
+def plan(  # noqa: PLR0913 - each is one thing that a load is
     name: str,
     run_id: str,
     *,

@@ -1,8 +1,9 @@
 """Whether three shards sustain what ASR 2 asks of them: 2.7 times what one does, found out by one search.
 
-Where there are fewer cores than shards, k6, the gateway and the broker, each shard gets the same small share of a
-core in both deployments, so that it is the shards that are full and not the machine. Shares hide what the shards
-have in common: so of the gateway and of the broker it is said at which rate they would be full themselves.
+Where there are fewer cores than shards, k6, the gateway and the broker, each shard gets the same small
+share of a core in both deployments, so that it is the shards that are full and not the machine. Shares
+hide what the shards have in common: so of the gateway and of the broker it is said at which rate they
+would be full themselves.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Blocks of two arms in turn, in one load, so that what drifts meanwhile is in both: A B B A A B B A …
+"""Blocks of two arms in turn (A B B A A B B A), in one load: what drifts meanwhile is in both.
 
-An arm is whatever can be switched on and off while a load runs: a fault, a neighbor's load, another version of a
-service.  Arm A is the load as it always is, arm B the load with that.  Each pair of blocks needs one switch, for
-which the schedule leaves time that is not judged; a block begins when the switch has taken hold, which is for
-the arm to say, and never by the clock alone.
+An arm is whatever can be switched on and off while a load runs: a fault, a neighbor's load, another
+version of a service. Arm A is the load as it always is, arm B the load with that. Each pair of blocks
+needs one switch, for which the schedule leaves time that is not judged; a block begins when the switch has
+taken hold, which is for the arm to say, and never by the clock alone.
 """
 
 from __future__ import annotations
@@ -259,7 +259,7 @@ def _decided(sample: Sample, limit: float) -> bool:
     return isinstance(sample, Estimate) and (sample.hi <= limit or sample.lo > limit)
 
 
-def change(
+def change(  # noqa: PLR0913 - what is asked, and how it is looked at
     query: str,
     pairs: Sequence[tuple[Block, Block]],
     p: float,

@@ -97,7 +97,7 @@ class Capacity:
             if meters:
                 for service in self.parts[Arm.MANY]:
                     _lift(meters[0].deployment, service)
-        record: Any = self.stage.run.evidence.fact(f"CPU of {name}", lambda: meters[0].to_json())
+        record: Any = self.stage.run.evidence.fact(f"CPU of {name}", lambda: meters[0].readings)
         orders = done.kept.orders
         span = orders.began + SETTLE, orders.began + SETTLE + ask.seconds
         due = orders.due(*span)

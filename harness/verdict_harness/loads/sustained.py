@@ -1,8 +1,9 @@
-"""Whether a system sustained a constant rate: what became of the orders, and what its parts had used of the CPU.
+"""Whether a system sustained a constant rate: by its orders, and by what its parts used of the CPU.
 
-A rate is sustained if the orders were offered as planned, nearly all of them accepted, if those under way neither
-grew nor were more than a latency of 0.2 s makes of them (Little's law), and if the 99th percentile, from when each
-was due, is below that.  Where the generator or the machine was what broke, the trial is void: it says nothing.
+A rate is sustained if the orders were offered as planned, nearly all of them accepted, if those under way
+neither grew nor were more than a latency of 0.2 s makes of them (Little's law), and if the 99th
+percentile, from when each was due, is below that. Where the generator or the machine was what broke, the
+trial is void: it says nothing.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def used(readings: Sequence[Mapping[str, Any]]) -> Used | None:
     return Used(cores, min(1.0, max(0.0, busy)), seconds)
 
 
-def judge(
+def judge(  # noqa: PLR0913 - each is one thing that a trial leaves
     ask: Ask,
     orders: Sequence[Order],
     span: tuple[float, float],
