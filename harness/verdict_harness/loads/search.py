@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import HarnessError
 from ..processes import progress
+from ..samples import Estimate, exact
 from ..systems import Deployment
 from . import sustained
 from .capacity import Arm, Ask, Claim, Conclusion, Outcome, Ruling, Trial, step
@@ -25,11 +26,13 @@ class Demand:
         service: its name.
         seconds: of CPU an order.
         parts: how many parts with a whole core each would fill it.
+        orders: how many that was seen of.
     """
 
     service: str
     seconds: float
     parts: float
+    orders: int
 
     @property
     def most(self) -> float:
@@ -51,6 +54,8 @@ class Capacity:
         shared: services that both use.
         share: cores that each part may use at the most, the same in both; ``None``: a whole one.
         trials: what was found so far.
+        ended: unix seconds of the last one's end.
+        demands: what shared parts need; known at the end.
     """
 
     stage: Stage
@@ -61,6 +66,7 @@ class Capacity:
     shared: Sequence[str] = ()
     share: float | None = None
     trials: list[Trial] = field(default_factory=list)
+    ended: float = 0.0
     demands: tuple[Demand, ...] = ()
 
     def conclude(self) -> Conclusion:
@@ -80,6 +86,29 @@ class Capacity:
             spent.append((trial, used, orders))
         self.demands = _demands(spent, self.parts, self.shared)
         return asked
+
+    def factor(self) -> Estimate:
+        """Return how many times what one part does not sustain many sustain; see :meth:`conclude`."""
+        found = self.conclude()
+        counted = max(1, sum(round(t.ask.rate * t.ask.seconds) for t in self.trials))
+        estimate = exact(
+            f"{self.name}: the rate that {self.claim.parts} sustain, by what one does not",
+            max(0.0, min(self.claim.factor, found.hi)),
+            self.ended,
+            n=counted,
+            counted="orders",
+        )
+        if found.ruling is Ruling.FAILS:  # at the limit itself they did not
+            lower = self.claim.factor * (1 - 1e-6)
+            estimate = exact(estimate.query, lower, self.ended, n=counted, counted="orders")
+        return estimate.widened(
+            "chance" if found.ruling is not Ruling.OPEN else "instrument",
+            found.reason,
+            lo=found.lo,
+            hi=min(found.hi, estimate.hi) if found.ruling is Ruling.FAILS else found.hi,
+            instrument="" if found.ruling is not Ruling.OPEN else "machine",
+            cure="" if found.ruling is not Ruling.OPEN else "a quieter machine, or more cores",
+        )
 
     def _try(self, name: str, ask: Ask) -> tuple[Trial, sustained.Used | None, int]:
         meters: list[sustained.Meter] = []
@@ -101,6 +130,7 @@ class Capacity:
         orders = done.kept.orders
         span = orders.began + SETTLE, orders.began + SETTLE + ask.seconds
         due = orders.due(*span)
+        self.ended = span[1]
         used = sustained.used(record)
         trial = sustained.judge(
             ask,
@@ -141,7 +171,7 @@ def _demands(
 
     part = each(parts[Arm.MANY])
     found = ((service, each([service])) for service in shared)
-    return tuple(Demand(service, need, part / need) for service, need in found if need > 0)
+    return tuple(Demand(service, need, part / need, total) for service, need in found if need > 0)
 
 
 __all__ = ["SETTLE", "Capacity", "Claim", "Conclusion", "Demand", "Ruling"]
