@@ -19,7 +19,11 @@ NOTHING = Within(0 * count, 0 * count)
 NO_BROKER = "no broker to read"
 
 # What counts each order that a shard took, besides the events.
-COUNTERS = ("me_orders_received_total", "me_match_duration_seconds_count", "me_wal_append_duration_seconds_count")
+COUNTERS = (
+    "me_orders_received_total",
+    "me_match_duration_seconds_count",
+    "me_wal_append_duration_seconds_count",
+)
 
 
 def judge_conservation(load: Performed, judge: Judge) -> None:
@@ -41,7 +45,9 @@ def _accounts(load: Performed) -> Iterable[tuple[str, Sample]]:
         matched = sum(event["shard"] == shard for event in ledger.matches.values())
         yield (
             f"oracle of shard {shard}",
-            _count(load, account.parted or f"{account.fills} fills are as they must be", bool(account.parted)),
+            _count(
+                load, account.parted or f"{account.fills} fills are as they must be", bool(account.parted)
+            ),
         )
         for counter in COUNTERS:
             grown = load.trial.totals.growth(counter, shard=shard)
@@ -91,13 +97,11 @@ def _backlog(load: Performed) -> Iterable[tuple[str, Sample]]:
 
 
 def _some(orders: list[str]) -> str:
-    return f": {', '.join(orders[:3])}{' …' if len(orders) > 3 else ''}" if orders else ""  # noqa: PLR2004
+    return f": {', '.join(orders[:3])}{' …' if len(orders) > 3 else ''}" if orders else ""
 
 
 def _count(load: Performed, text: str, off: float) -> Sample:
-    return exact(
-        text, float(off), load.trial.whole.end, n=max(1, len(load.orders)), counted="orders"
-    )
+    return exact(text, float(off), load.trial.whole.end, n=max(1, len(load.orders)), counted="orders")
 
 
 def _apart(load: Performed, found: Sample, right: int, what: str) -> Sample:

@@ -1,9 +1,9 @@
 """An oracle of the exchange: what must have come of the orders, worked out once more from the events alone.
 
-It shares no line with the engine and is as plain as can be: price-time priority at the resting order's price,
-partial fills leave the rest in its place, what is left of a market order is dropped, seeds rest unmatched. The
-orders of each shard go through it in the log's order; each fill that it makes is held against the event of that
-number, property by property, and the first place where the two accounts part is named.
+It shares no line with the engine and is as plain as can be: price-time priority at the resting order's
+price, partial fills leave the rest in its place, what is left of a market order is dropped, seeds rest
+unmatched. The orders of each shard go through it in the log's order; each fill that it makes is held against
+the event of that number, property by property, and the first place where the two accounts part is named.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def _audit(orders: Sequence[Event], matches: Sequence[Event], load: str) -> Acco
         expected = 0
         for order in in_order:
             if load and order["type"] == PLACED and str(order["orderId"]).startswith(load):
-                account.watch(*(sum(book.resting[side] for book in books.values()) for side in ("BUY", "SELL")))
+                account.watch(
+                    *(sum(book.resting[side] for book in books.values()) for side in ("BUY", "SELL"))
+                )
             for fill in _execute(books[order["symbol"]], order, account):
                 expected += 1
                 _hold(fill, fills, expected)
