@@ -91,8 +91,9 @@ def _events(consumer: Consumer, topic: str, ends: dict[int, int], deadline: floa
         for message in consumer.consume(_AT_ONCE, timeout=0.2):
             if problem := message.error():
                 raise KafkaException(problem)
-            if message.offset() + 1 >= left.get(message.partition(), 0):
-                left.pop(message.partition(), None)
+            number, offset = message.partition(), message.offset()
+            if number is not None and offset is not None and offset + 1 >= left.get(number, 0):
+                left.pop(number, None)
             yield _event(message.key(), message.value())
 
 

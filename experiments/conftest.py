@@ -11,10 +11,11 @@ from verdict_harness.record import Run
 from verdict_harness.systems import Backend, chaos
 
 from .exchange import SYMBOLS
-from .latency import match_p99
+from .judging.perform import perform, plan
+from .judging.performed import Performed
+from .latency import throughput
 from .loads import Workload
-from .outage import Outage, perform
-from .workload import throughput
+from .outage import Outage, outage
 
 DEPTHS = (100, 1000, 10000)
 FAULTS = {"pause": chaos.pause, "kill": chaos.kill}
@@ -56,82 +57,60 @@ def stage(run: Run, backend: Backend) -> Iterator[Stage]:
         yield stage
 
 
-def _trial(stage: Stage, experiment: str, variant: str = "") -> Trial:
-    workload = Workload.of(experiment, stage.run.profile, variant)
-    return stage.trial(workload.plan(stage.run.run_id), workload.suspicions)
-
-
 @pytest.fixture(scope="session")
-def a1(stage: Stage) -> Trial:
+def a1(stage: Stage) -> Performed:
     """A1: warm-up; what is measured of it is discarded."""
-    return _trial(stage, "A1")
+    return perform(stage, "A1")
 
 
 @pytest.fixture(scope="session")
-def a2(stage: Stage, a1: Trial) -> Trial:  # noqa: ARG001 - A2 runs on the system that A1 warmed up
+def a2(stage: Stage, a1: Performed) -> Performed:  # noqa: ARG001 - A2 runs on the system that A1 warmed up
     """A2: normal load on one shard, warmed up."""
-    return _trial(stage, "A2")
-
-
-def _deep(stage: Stage, depth: int) -> Trial:
-    trial = _trial(stage, "A3", str(depth))
-    match_p99(trial, "a")  # asked now and on record: the next depth's system takes this Prometheus away
-    return trial
+    return perform(stage, "A2")
 
 
 @pytest.fixture(scope="session", params=DEPTHS)
-def a3(stage: Stage, request: pytest.FixtureRequest) -> Trial:
+def a3(stage: Stage, request: pytest.FixtureRequest) -> Performed:
     """A3: normal load at one depth, on a book that was fresh."""
-    return _deep(stage, request.param)
-
-
-@pytest.fixture(scope="session")
-def a3_all(stage: Stage) -> dict[int, Trial]:
-    """A3 at each depth."""
-    return {depth: _deep(stage, depth) for depth in DEPTHS}
+    return perform(stage, "A3", str(request.param))
 
 
 @pytest.fixture(scope="session", params=FAULTS)
 def a4(stage: Stage, request: pytest.FixtureRequest) -> Outage:
     """A4: normal load while the broker is gone."""
-    return perform(stage, request.param, FAULTS[request.param])
+    return outage(stage, request.param, FAULTS[request.param])
 
 
 @pytest.fixture(scope="session")
-def b1(stage: Stage) -> Trial:
+def b1(stage: Stage) -> Performed:
     """B1: the baseline, one shard."""
-    trial = _trial(stage, "B1")
-    throughput(trial, "a")  # asked now and on record: B3 is compared with it when its Prometheus is gone
-    return trial
+    b1 = perform(stage, "B1")
+    throughput(b1.trial, "a")  # asked now and on record: B3 is compared with it when its Prometheus is gone
+    return b1
 
 
 @pytest.fixture(scope="session")
-def b2(stage: Stage) -> Trial:
+def b2(stage: Stage) -> Performed:
     """B2: sustained peak over three shards."""
-    return _trial(stage, "B2")
+    return perform(stage, "B2")
 
 
 @pytest.fixture(scope="session")
 def isolation(stage: Stage) -> Trial:
     """B2's share on shard a all through, and a rising load on shard b."""
-    return _trial(stage, "isolation")
+    workload = Workload.of("isolation", stage.run.profile)
+    return stage.trial(plan(stage, workload))
 
 
 @pytest.fixture(scope="session")
-def b3(stage: Stage) -> Trial:
+def b3(stage: Stage) -> Performed:
     """B3: the ramp."""
-    return _trial(stage, "B3")
+    b3 = perform(stage, "B3")
+    throughput(b3.workload.stages(b3.trial)[-1], *SYMBOLS)  # as B1's
+    return b3
 
 
 @pytest.fixture(scope="session")
-def b3_stages(stage: Stage, b3: Trial) -> list[Trial]:
-    """Each stage of the ramp."""
-    stages = Workload.of("B3", stage.run.profile).stages(b3)
-    throughput(stages[-1], *SYMBOLS)  # as B1's
-    return stages
-
-
-@pytest.fixture(scope="session")
-def b4(stage: Stage) -> Trial:
+def b4(stage: Stage) -> Performed:
     """B4: sustained peak, most of it for one symbol."""
-    return _trial(stage, "B4")
+    return perform(stage, "B4")

@@ -80,6 +80,11 @@ def bounded(part: Trial, shard: str) -> Sample:
     )
 
 
+def throughput(part: Trial, *shards: str) -> Sample:
+    """How many matches/min shards make together in the window."""
+    return part.rate(f'me_matches_total{{shard=~"{"|".join(shards)}"}}', per=60, series=len(shards))
+
+
 def _quantile(part: Trial, shard: str, quantile: float) -> Sample:
     # Two scrapes make a rate. Of a part too short to hold them, the seconds before it count too.
     seconds = max(SHORTEST, round(part.window.seconds))

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from verdict_harness.errors import Inconclusive
 from verdict_harness.loads import Arrivals, Plan, Ramp, Trial
 from verdict_harness.systems import Deployment, System
 
-from . import workload
 from .cluster import ROOT
-from .exchange import GATEWAY, MULTI, SINGLE, shard_service
+from .exchange import GATEWAY, MULTI, SINGLE, SYMBOLS, shard_service
 
 PROFILES: Any = json.loads((ROOT / "k6" / "lib" / "profiles.json").read_text())
 SETTLE = {"full": 30.0, "quick": 10.0}  # seconds at the beginning of a load that are not judged
 SEED_PAUSE = 6.0  # seconds between the last seed and the first order: longer than from one scrape to the next
 
-# What was seeded on a system that is up. A load finds its books as the one before left them, as deep as it
-# was seeded; where it asks for the same, seeding again would make them twice as deep as it claims.
-_seeded: WeakKeyDictionary[Deployment, dict[str, tuple[int, int]]] = WeakKeyDictionary()
+# What 60 % aggressive orders make: each executes against 1.99 resting orders on average
+# (k6/lib/orderGenerator.js derives it), which is 1.19 matches for every order offered.
+MATCHES_PER_ORDER = 0.6 * 1.99
+
+AGGRESSIVE = 15000  # cents: an order for as much meets what was seeded (k6/lib/orderGenerator.js)
+
+# A load that goes on with the books that another one has left, and whose.
+SUCCESSORS = {"A2": "A1", "smoke": ""}
+
+# Which load a system that is up has had last. Only the declared successor goes on with its books.
+_last: WeakKeyDictionary[Deployment, str] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,8 @@ class Workload:
         rates: offered orders/s at the beginning and at the end of each stage.
         lengths: seconds of each stage.
         seeds: shard to orders and price levels seeded a symbol.
-        fresh: whether it needs books that nothing has touched, and proves that it had them.
+        after: the load whose books it goes on with; ``None`` if it needs books that nothing has touched.
+        hot: of so many orders in so many the hot shard's; ``None`` if all symbols are dealt alike.
         env: further variables for the script.
     """
 
@@ -47,7 +57,8 @@ class Workload:
     rates: tuple[tuple[float, float], ...]
     lengths: tuple[float, ...]
     seeds: dict[str, tuple[int, int]]
-    fresh: bool = False
+    after: str | None = None
+    hot: tuple[int, int] | None = None
     env: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -71,7 +82,7 @@ class Workload:
         if "depths" in given:
             levels = {str(one["depth"]): int(one["levels"]) for one in given["depths"]}[variant]
             seeds = {"a": (int(variant), levels)}
-            env = {"A3_DEPTH": variant, "A3_LEVELS": str(levels), "SEED_PAUSE": f"{SEED_PAUSE:g}"}
+            env = {"A3_DEPTH": variant, "A3_LEVELS": str(levels)}
         return cls(
             id=f"{experiment}-{variant}" if variant else experiment,
             experiment=experiment,
@@ -81,7 +92,8 @@ class Workload:
             rates=tuple(rates),
             lengths=tuple(float(stage["length_s"][profile]) for stage in given["stages"]),
             seeds=seeds,
-            fresh="depths" in given,
+            after=SUCCESSORS.get(experiment),
+            hot=(given["hot"]["orders"], given["hot"]["of"]) if "hot" in given else None,
             env=env,
         )
 
@@ -98,7 +110,7 @@ class Workload:
     @property
     def iterations(self) -> int:
         """How many orders it offers."""
-        return int(sum(self.orders))
+        return self.arrivals.planned
 
     @property
     def system(self) -> System:
@@ -109,13 +121,82 @@ class Workload:
         """Return how the id of every order of it begins."""
         return f"{run_id}-{self.id}-"
 
+    @property
+    def settle(self) -> float:
+        """Seconds at its beginning that are not judged."""
+        return min(SETTLE[self.profile], self.seconds / 4)
+
+    @property
+    def arrivals(self) -> Arrivals:
+        """When each order is due."""
+        ramps = tuple(
+            Ramp(first, last, length) for (first, last), length in zip(self.rates, self.lengths, strict=True)
+        )
+        return Arrivals(ramps, ramping=len(ramps) > 1)
+
+    @property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """The shards that are judged together, by what they are called."""
+        hot, *others = self.seeds
+        return {"hot": (hot,), "other": tuple(others)} if self.hot else {one: (one,) for one in self.seeds}
+
+    def share(self, shard: str) -> float:
+        """Return which share of its orders are for a shard."""
+        if self.hot is None:
+            return 1 / len(self.seeds)
+        hot, *others = self.seeds
+        share = self.hot[0] / self.hot[1]
+        return share if shard == hot else (1 - share) / len(others)
+
+    def shard_of(self, number: int) -> str:
+        """Return whose the order of that number is: symbols are dealt in turn (k6/lib/orderGenerator.js)."""
+        shards = list(self.seeds)
+        if self.hot is not None:
+            orders, of = self.hot
+            if number % of < orders:
+                return shards[0]
+            number, shards = number // of, shards[1:]
+        symbols = [shard for shard in shards for _ in SYMBOLS[shard]]
+        return symbols[number % len(symbols)]
+
+    def resting(self, shard: str) -> int:
+        """Return how many SELLs are to rest on a shard."""
+        return self.seeds[shard][0] * len(SYMBOLS[shard])
+
+    def takes(self, event: Mapping[str, Any]) -> bool:
+        """Whether an order is one that takes from the book, whose place another is to take."""
+        return bool(event["side"] == "BUY" and event["price"] >= AGGRESSIVE)
+
+    def replenishment(self, order: str) -> str:
+        """Return the id of what is to take the place of what an order took."""
+        load, _, number = order.rpartition("-")
+        return f"{load}-r{number}"
+
+    def spans(self) -> list[tuple[str, float, float]]:
+        """Return each stage that lasts: what it is called, and from and to which second it is."""
+        ends = list(itertools.accumulate(self.lengths))
+        return [
+            (f"{first:g}/s" if first == last else f"{first:g}/s to {last:g}/s", start, end)
+            for (first, last), start, end in zip(self.rates, [0.0, *ends], ends, strict=False)
+            if end > start
+        ]
+
+    def orders_in(self, start: float, end: float) -> float:
+        """Return how many orders are due from one second to another."""
+        times = self.arrivals.times(range(self.iterations))
+        return float(bisect.bisect_left(times, end) - bisect.bisect_left(times, start))
+
     def stages(self, trial: Trial) -> list[Trial]:
         """Return the trial of this load, asked about each stage alone."""
-        ends = list(itertools.accumulate(self.lengths))
-        return [trial.part(start, end) for start, end in itertools.pairwise([0.0, *ends]) if end > start]
+        return [trial.part(start, end) for _, start, end in self.spans()]
 
-    def plan(self, run_id: str) -> Plan:
-        """Return what the harness needs to run it."""
+    def plan(self, run_id: str, *, empty: Callable[[Deployment], None] | None = None) -> Plan:
+        """Return what the harness needs to run it.
+
+        Args:
+            run_id: begins the ids of its orders.
+            empty: takes from the books whatever rests there, where no fresh system is to be had.
+        """
 
         def env(deployment: Deployment) -> dict[str, str]:
             where = (
@@ -123,12 +204,22 @@ class Workload:
                 if self.target == "shard"
                 else {"GATEWAY_URL": deployment.inside(GATEWAY).url}
             )
-            there = _seeded.get(deployment) == self.seeds
-            _seeded[deployment] = self.seeds
+            before = _last.get(deployment, "")
+            if self.after and before != self.after:
+                raise Inconclusive(
+                    f"{self.id} goes on with the books that {self.after} has left",
+                    expected=self.after,
+                    found=before or "no load before it",
+                )
+            if self.after is None and empty is not None:
+                empty(deployment)
+            _last[deployment] = self.id
             told = {
                 "PROFILE": self.profile,
                 "RUN_ID": self.order_ids(run_id)[:-1],
-                "SEED": str(int(not there)),
+                "SEED": str(int(not self.after)),
+                # a scrape has to show the books where nobody else can tell how deep they were
+                "SEED_PAUSE": f"{SEED_PAUSE if empty is not None else 0:g}",
             }
             return {**where, **told, **self.env}
 
@@ -137,27 +228,11 @@ class Workload:
             system=self.system,
             script=ROOT / "k6" / self.script,
             iterations=self.iterations,
-            arrivals=Arrivals(
-                tuple(
-                    Ramp(*rates, length)
-                    for rates, length in zip(self.rates, self.lengths, strict=True)
-                    if length
-                ),
-                ramping=len(self.lengths) > 1,
-            ),
-            accepted="orders_accepted",
             seconds=self.seconds,
-            settle=min(SETTLE[self.profile], self.seconds / 2),
+            settle=self.settle,
             env=env,
             tags={"name": "order"},
-            fresh=self.fresh,
+            arrivals=self.arrivals,
+            accepted="orders_accepted",
+            fresh=self.after is None and empty is None,
         )
-
-    def suspicions(self, trial: Trial) -> Iterable[str]:
-        """Say in what the load was not what it claims, and by how much."""
-        yield from workload.unique(trial)
-        yield from workload.received(trial, tuple(self.seeds))
-        if self.fresh:
-            yield from workload.seeded(trial, self.seeds)
-        yield from workload.deep(trial, self.seeds)
-        yield from workload.steady(trial, tuple(self.seeds))

@@ -3,49 +3,43 @@
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
-from verdict_harness.errors import Inconclusive, WaitTimeout
-from verdict_harness.loads import Stage, Trial, requests
-from verdict_harness.processes import Answer, Pending, ask, until
-from verdict_harness.record import Json, Run
-from verdict_harness.samples import Estimate, NoValue
+from verdict_harness.errors import Inconclusive
+from verdict_harness.loads import Stage, Trial
+from verdict_harness.record import Json
+from verdict_harness.samples import Estimate, NoValue, Trouble
 from verdict_harness.systems import Deployment, Fault
 
-from .broker import read_orders
 from .exchange import BROKER
+from .judging.ledger import Ledger
+from .judging.perform import plan, read
+from .judging.performed import Performed, View
 from .loads import PROFILES, Workload
 
 UNDER_WAY = 4.0  # seconds in which what was under way when the broker went may still be acknowledged
-LOOK = 1.0  # seconds between two looks at what it has left
+SCRAPE = 5.0  # seconds: what is counted of a part ends with the first scrape after it
+SHORTEST = 4.0  # seconds that a part before or after has to last to be judged
 LEAST = 0.8  # of its planned length; to inject it takes seconds, and the load does not wait
 DRAIN = 120.0  # seconds that the shard has to hand over what it kept, once the broker answers again
 
 Breaking = Callable[[Deployment, str], Fault]
 
 
-class Outage:
+class Outage(Performed):
     """One such load. It carries a verdict only if the outage was seen by others than who made it.
 
     Attributes:
-        trial: the load.
         fault: what was done to the broker, and when, as on record, and for how long it was ``planned``.
-        trouble: every reason why nothing may be concluded from it.
     """
 
-    def __init__(self, trial: Trial, fault: dict[str, Any]) -> None:
-        self.trial = trial
+    def __init__(self, workload: Workload, trial: Trial, ledger: Ledger, fault: dict[str, Any]) -> None:
         self.fault = fault
-        self.trouble = trial.trouble + (tuple(self._doubts()) if trial.load.requests else ())
-
-    @property
-    def name(self) -> str:
-        """The load's name."""
-        return self.trial.name
+        super().__init__(workload, trial, ledger)
+        doubts = self._doubts() if trial.load.requests else ()
+        self.trouble += tuple(Trouble(text, "the fault") for text in doubts)
 
     @property
     def before(self) -> Trial:
@@ -56,6 +50,16 @@ class Outage:
     def during(self) -> Trial:
         """The part of the load without a broker."""
         return self.trial.part(self._at("injected"), self._at("healed"))
+
+    def _views(self) -> Iterable[tuple[str, View]]:
+        if "bit" not in self.fault:
+            yield from super()._views()
+            return
+        gone, back = self._at("injected"), self._at("healed")
+        judged, end = self.trial.window.start - self.trial.began, self.workload.seconds
+        for label, start, stop in (("before", judged, gone), ("during", gone, back), ("after", back, end)):
+            if stop - start >= SHORTEST:
+                yield label, self.view(self.trial.part(start, stop), self.workload.orders_in(start, stop))
 
     def _at(self, what: str) -> float:
         """Return how many seconds into the load that was."""
@@ -72,9 +76,9 @@ class Outage:
         if gone < LEAST * planned:
             return [f"the broker was gone for {gone:.0f} s of the load, and was to be for {planned:.0f} s"]
         # Errors prove a moment without it; that no event gets through proves that it was gone all the while.
-        errors = self.during.growth("me_event_publish_errors_total")
-        silent = self.trial.part(self._at("injected") + UNDER_WAY, self._at("healing"))
-        sent = silent.growth("me_events_published_total", series=2)
+        errors = self.during.server.growth("me_event_publish_errors_total", shard="a")
+        silent = self.trial.part(self._at("injected") + UNDER_WAY, self._at("healing") - SCRAPE)
+        sent = silent.server.growth("me_events_published_total", shard="a")
         if isinstance(errors, Estimate) and isinstance(sent, Estimate):
             if not sent.lo:
                 return []
@@ -86,7 +90,7 @@ class Outage:
         return [f"whether the shard missed the broker is not known: {getattr(unknown, 'reason', '')}"]
 
 
-def perform(stage: Stage, fault: str, breaking: Breaking) -> Outage:
+def outage(stage: Stage, fault: str, breaking: Breaking) -> Outage:
     """Run A4's load, take the broker away at its minute, and give it back whatever happens.
 
     Args:
@@ -116,65 +120,7 @@ def perform(stage: Stage, fault: str, breaking: Breaking) -> Outage:
                 one.heal()
             return {**made[0].to_json(), "planned": lasting} if made else {}
 
-        plan = dataclasses.replace(workload.plan(run.run_id), actions=actions)
-        trial = stage.trial(plan, workload.suspicions)
+        trial = stage.trial(dataclasses.replace(plan(stage, workload), actions=actions))
         record: Any = run.evidence.fact(f"outage of {workload.id}", end)
-    return Outage(trial, record)
-
-
-def aftermath(stage: Stage, outage: Outage) -> Any:
-    """Return what an independent consumer finds of the load's events once the shard has sent all it has.
-
-    Returns:
-        ``drained``: seconds after which nothing was left, ``None`` if that was never; ``accepted``: orders
-        that k6 had accepted; ``missing``: those of them without an ORDER_PLACED, the first few named in
-        ``examples``; ``orders``, ``matches``: different events of the load's orders.
-
-    Raises:
-        FaultError: the broker did not come back.
-    """
-    workload = Workload.of("A4", stage.run.profile, outage.name.removeprefix("A4-"))
-
-    def ask(deployment: Deployment) -> Json:
-        drained = _drained(deployment, float(outage.fault["answered"]))
-        accepted = _accepted(stage.run, outage.name)
-        address = deployment.endpoint(BROKER, "kafka").address
-        found = read_orders(address, workload.order_ids(stage.run.run_id))
-        missing = sorted(accepted - found["placed"])
-        return {
-            "drained": drained,
-            "accepted": len(accepted),
-            "missing": len(missing),
-            "examples": missing[:5],
-            "orders": found["orders"],
-            "matches": found["matches"],
-        }
-
-    return stage.observe(f"aftermath of {outage.name}", workload.system, ask)
-
-
-def _accepted(run: Run, load: str) -> set[str]:
-    path: Path = run.evidence.folder(f"loads/{load}")
-    return {request.id for request in requests(path, {"name": "order"}) if request.status == 200}
-
-
-def _drained(deployment: Deployment, since: float) -> float | None:
-    """Wait until the shard has nothing left to send, as a scrape after ``since`` shows."""
-    left = "me_event_backlog_orders"
-    query = f"sum({left} and timestamp({left}) > {since:.3f})"
-
-    def nothing_left(answer: Answer) -> bool:
-        result = answer.json()["data"]["result"]
-        if not result or float(result[0]["value"][1]):
-            raise Pending(f"{result[0]['value'][1]} orders left" if result else "no scrape since")
-        return True
-
-    def look() -> bool:
-        return ask(f"{deployment.prometheus}/api/v1/query", nothing_left, params={"query": query}, timeout=5)
-
-    began = time.monotonic()
-    try:
-        until("the shard to send what it kept", look, timeout=DRAIN, interval=LOOK)
-    except WaitTimeout:
-        return None  # what did not arrive in that time is missing, and the consumer will say so
-    return round(time.monotonic() - began, 1)
+    # what the shard kept while the broker was gone is sent only now
+    return Outage(workload, trial, read(stage, workload, trial, drain=DRAIN), record)

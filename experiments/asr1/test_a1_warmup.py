@@ -1,18 +1,18 @@
-"""A1, warm-up: 500 orders/min on shard a for two minutes. What it measures is discarded.
+"""A1, warm-up: 500 orders/min on shard a for two minutes. Nothing of ASR 1 rests on what it measures.
 
-It is judged only for having been what it claims, because A2 rests on a system that is warm.
+It is judged by what every load is judged by, because A2 rests on a system that is warm and whole.
 """
 
 import pytest
 
-from verdict_harness.loads import Trial
-from verdict_harness.samples import count
-from verdict_harness.verdicts import Judge, Within
+from experiments.judging.performed import Performed
+from experiments.judging.standing import Standing, standing
+from verdict_harness.verdicts import Judge
 
 pytestmark = [pytest.mark.asr1, pytest.mark.a1]
 
 
-@pytest.mark.criterion("A1.warm-up", experiment="A1", asr="ASR 1")
-def test_the_shard_was_warmed_up(a1: Trial, judge: Judge) -> None:
-    """Every order of the warm-up is offered and answered."""
-    judge(a1.client("answered"), Within((a1.load.offered or 0) * count, 1 * count))
+@standing("A1", "ASR 1")
+def test_standing(a1: Performed, by: Standing, judge: Judge) -> None:
+    """What every load is judged by holds of the warm-up."""
+    by(a1, judge)

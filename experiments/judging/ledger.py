@@ -1,6 +1,7 @@
 """What the system itself tells of a load once it is over: every event, and how deep it says its books are.
 
-What the broker and Prometheus answer is kept with the load, so that it can be judged again with nothing running.
+What the broker and Prometheus answer is kept with the load, so that it can be judged again with nothing
+running.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def keep(  # noqa: PLR0913 - what is read, of whom, and from when on
 
     def ask(deployment: Deployment) -> Json:
         drained = _drained(deployment, shards, since, drain)
-        told: dict[str, Any] = {"drained": drained, "gauges": _gauges(deployment, shards)}
+        told: dict[str, Any] = {"drained": drained, "gauges": gauges(deployment, shards)}
         try:
             found = _read(deployment, run.backend)
         except HarnessError as error:
@@ -137,9 +138,9 @@ def keep(  # noqa: PLR0913 - what is read, of whom, and from when on
         return {**told, "untold": "", "partitions": {t: found[t]["partitions"] for t in TOPICS}}
 
     record: Any = stage.observe(f"ledger of {name}", system, ask)
-    gauges = {(metric, shard, side): value for metric, shard, side, value in record["gauges"]}
+    known = {(metric, shard, side): value for metric, shard, side, value in record["gauges"]}
     file = None if record["untold"] else run.evidence.folder(f"loads/{name}") / "events.jsonl.gz"
-    return Ledger(load, record["untold"], record.get("partitions", {}), gauges, file)
+    return Ledger(load, record["untold"], record.get("partitions", {}), known, file)
 
 
 def _read(deployment: Deployment, backend: str) -> dict[str, Any]:
@@ -175,7 +176,8 @@ def _drained(deployment: Deployment, shards: Sequence[str], since: float, second
     return round(time.monotonic() - began, 1)
 
 
-def _gauges(deployment: Deployment, shards: Sequence[str]) -> list[list[Any]]:
+def gauges(deployment: Deployment, shards: Sequence[str]) -> list[list[Any]]:
+    """Return what shards show now: metric, shard, side and value of each gauge."""
     names, some = "|".join((*GAUGES, *FURTHER)), set(shards)
     jobs = {f"me-shard-{shard}": shard for shard in shards}
     found = []

@@ -2,9 +2,8 @@
 
 It shares no line with the engine and is as plain as can be: price-time priority at the resting order's
 price, partial fills leave the rest in its place, what is left of a market order is dropped, seeds rest
-unmatched. The orders of each shard go through it in the log's order; each fill that it makes is held
-against the event of that number, property by property, and the first place where the two accounts part is
-named.
+unmatched. The orders of each shard go through it in the log's order; each fill that it makes is held against
+the event of that number, property by property, and the first place where the two accounts part is named.
 """
 
 from __future__ import annotations

@@ -1,18 +1,18 @@
 """What every load is judged by, whatever its experiment: no experiment can lack one of these.
 
-No latency is judged by the system's own stopwatch alone, no error by its own count, and no number is believed of
-a load in which orders were lost, or of a load that was not what it claims.
+No latency is judged by the system's own stopwatch alone, no error by its own count, and no number is
+believed of a load in which orders were lost, or of a load that was not what it claims.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import pytest
 
-from verdict_harness.samples import Estimate, NoValue, Sample, exact, ms, percent
+from verdict_harness.samples import Estimate, NoValue, Rule, Sample, exact, ms, percent
 from verdict_harness.verdicts import AtLeast, Below, Judge
 
 from .conservation import judge_conservation
@@ -25,6 +25,8 @@ CONDITIONAL = {"A2": 50 * ms}  # ASR 1's own load has a budget besides
 ADDED = 5 * ms  # what the gateway may add
 FEW_ERRORS, OF_FEW = 1 * percent, 5 * percent  # the second where 300 orders are not to be had
 AS_CLAIMED = 99 * percent
+
+_Test = TypeVar("_Test", bound=Callable[..., None])
 
 
 @dataclass(frozen=True)
@@ -48,17 +50,19 @@ class Standing:
 
 
 def client_latency(load: Performed, judge: Judge) -> None:
-    """p99 from when an order was due to its answer is below 200 ms, all through the load and in each part of it."""
+    """p99 from when an order was due to its answer is below 200 ms, all through the load."""
     judge({label: view.trial.response_windows(view.p) for label, view in load.views.items()}, Below(LIMIT))
 
 
 def server_latency(load: Performed, judge: Judge) -> None:
-    """p99 of matching, request received to result, is below 200 ms; what was never matched is infinitely slow."""
+    """p99 of matching, request received to result, is below 200 ms; never matched is infinitely slow."""
     limit = Below(LIMIT, conditional=CONDITIONAL.get(load.workload.experiment))
-    rules, found = [], {}
+    rules: list[Rule] = []
+    found: dict[str, Sample] = {}
     for label, view in load.views.items():
         server, shards = view.trial.server, view.shards
-        found[label] = windows = server.windows(view.p, MATCHING, shard=shards)
+        windows = server.windows(view.p, MATCHING, shard=shards)
+        found[label] = windows
         found[f"{label} whole".strip()] = server.quantile(
             view.p, MATCHING, due="me_orders_received_total", shard=shards
         )
@@ -117,7 +121,9 @@ STANDING = (
 GATEWAY = Standing("gateway", added)
 
 
-def standing(experiment: str, asr: str = "", variant: str = "", *, gateway: bool = False) -> Any:
+def standing(
+    experiment: str, asr: str = "", variant: str = "", *, gateway: bool = False
+) -> Callable[[_Test], _Test]:
     """Make a test of a load, with the parameter ``by``, one criterion for each of :data:`STANDING`.
 
     Args:
@@ -132,7 +138,7 @@ def standing(experiment: str, asr: str = "", variant: str = "", *, gateway: bool
         pytest.mark.criterion(f"{experiment}.{{by}}{variant}", experiment=experiment, asr=asr),
     )
 
-    def mark(test: Callable[..., None]) -> Callable[..., None]:
+    def mark(test: _Test) -> _Test:
         for one in marks:
             test = one(test)
         return test

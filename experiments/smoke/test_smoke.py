@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
-from experiments.broker import PARTITIONS, read_back
-from experiments.exchange import BROKER, MULTI, SYMBOLS, recording_rules
-from experiments.loads import Workload
+from experiments.broker import PARTITIONS
+from experiments.exchange import MULTI, SYMBOLS, recording_rules
+from experiments.judging.oracle import PLACED
+from experiments.judging.perform import perform
+from experiments.judging.performed import Performed
+from experiments.judging.standing import Standing, standing
 from experiments.smoke import joints as by_hand
-from experiments.workload import accepted_orders
-from verdict_harness.loads import Stage, Trial
-from verdict_harness.samples import Prometheus, Window, count, number, percent
-from verdict_harness.verdicts import AtLeast, Below, Judge, Within
+from verdict_harness.loads import Stage
+from verdict_harness.samples import Prometheus, Window, count, number
+from verdict_harness.verdicts import AtLeast, Judge, Within
 
 pytestmark = [pytest.mark.smoke]
 
@@ -59,10 +61,9 @@ def prometheus(stage: Stage, joints: Any) -> Prometheus:
 
 
 @pytest.fixture(scope="session")
-def load(stage: Stage, joints: Any) -> Trial:  # noqa: ARG001 - by hand first, while the books are known
+def load(stage: Stage, joints: Any) -> Performed:  # noqa: ARG001 - by hand first, while the books are known
     """A few seconds of orders for every symbol, through the gateway."""
-    workload = Workload.of("smoke", stage.run.profile)
-    return stage.trial(workload.plan(stage.run.run_id), workload.suspicions)
+    return perform(stage, "smoke")
 
 
 def holds(judge: Judge, what: str, right: int, of: int) -> None:
@@ -111,58 +112,53 @@ def test_bad_orders_are_refused_with_the_reason(joints: Any, judge: Judge) -> No
     holds(judge, "POST /orders of what must be refused", right, len(by_hand.REFUSALS))
 
 
-@pytest.mark.criterion("smoke.load", experiment="smoke")
-def test_k6_drives_every_symbol(load: Trial, judge: Judge) -> None:
-    """k6 gets every order of a short load over all 12 symbols accepted, and the engines count as many."""
-    judge(load.client("failed"), Below(1 * percent))
+@standing("smoke", gateway=True)
+def test_standing(load: Performed, by: Standing, judge: Judge) -> None:
+    """What every load is judged by holds of a short one over all 12 symbols."""
+    by(load, judge)
 
 
 @pytest.mark.criterion("smoke.targets", experiment="smoke")
-def test_prometheus_scrapes_every_service(load: Trial, judge: Judge) -> None:
+def test_prometheus_scrapes_every_service(load: Performed, judge: Judge) -> None:
     """Every shard and the gateway are up for Prometheus."""
     services = [service.name for service in MULTI.services if service.scrape]
-    up = {name: load.final(f'up{{job="{name}"}}') for name in services}
+    up = {name: load.trial.final(f'up{{job="{name}"}}') for name in services}
     judge(up, Within(1 * count, 0 * count))
 
 
 @pytest.mark.criterion("smoke.metrics", experiment="smoke")
-def test_every_metric_has_data(load: Trial, judge: Judge) -> None:
+def test_every_metric_has_data(load: Performed, judge: Judge) -> None:
     """Each metric of the contract has one series for each shard."""
-    found = {metric: load.final(f"count({metric})") for metric in METRICS}
+    found = {metric: load.trial.final(f"count({metric})") for metric in METRICS}
     judge(found, Within(len(SYMBOLS) * count, 0 * count))
 
 
 @pytest.mark.criterion("smoke.buckets", experiment="smoke")
-def test_every_bucket_is_there(load: Trial, judge: Judge) -> None:
+def test_every_bucket_is_there(load: Performed, judge: Judge) -> None:
     """Each histogram has the buckets that the contract names."""
     for metric, bounds in BUCKETS.items():
         wanted = [float(bound) for bound in bounds.split()]
         either = "|".join(f"{bound:g}" + ("|1.0" if bound == 1 else "") for bound in wanted).replace(
             ".", "[.]"
         )
-        found = load.final(f'count(count by (le) ({metric}_bucket{{le=~"{either}"}}))')
+        found = load.trial.final(f'count(count by (le) ({metric}_bucket{{le=~"{either}"}}))')
         judge({metric: found}, Within(len(wanted) * count, 0 * count))
 
 
 @pytest.mark.criterion("smoke.rules", experiment="smoke")
-def test_every_recording_rule_has_data(load: Trial, judge: Judge) -> None:
+def test_every_recording_rule_has_data(load: Performed, judge: Judge) -> None:
     """Each recording rule yields numbers while orders come in."""
-    judge({name: load.final(f"count({name})") for name in recording_rules()}, AtLeast(1 * count))
+    judge({name: load.trial.final(f"count({name})") for name in recording_rules()}, AtLeast(1 * count))
 
 
 @pytest.mark.criterion("smoke.events", experiment="smoke")
-def test_events_of_every_order_are_on_the_broker(
-    stage: Stage, load: Trial, joints: Any, judge: Judge
-) -> None:
-    """Both topics have 12 partitions, and an independent consumer reads back every order and every match."""
-    found = stage.observe(
-        "smoke events", MULTI, lambda deployment: read_back(deployment.endpoint(BROKER, "kafka").address)
-    )
-    orders = accepted_orders(load) + len(joints["routed"])
-    made = load.afterwards("sum(me_matches_total)")
-    placed = number("topic orders: ORDER_PLACED", found["orders"]["events"], at=0.0, n=orders)
-    judge(placed, Within(orders * count, 0 * count))
-    judge(made, Within(found["matches"]["events"] * count, 0 * count))
-    holds(judge, "partitions of both topics", sum(t["partitions"] for t in found.values()), 2 * PARTITIONS)
-    right = sum(t["misplaced"] == 0 for t in found.values())
-    holds(judge, "topics where every key is the event's symbol", right, 2)
+def test_events_of_every_symbol_are_in_their_place(load: Performed, joints: Any, judge: Judge) -> None:
+    """Both topics have 12 partitions, every key is its symbol, what was sent by hand is there."""
+    ledger = load.ledger
+    holds(judge, "partitions of both topics", sum(ledger.partitions.values()), 2 * PARTITIONS)
+    events = [event for topic in ledger.events.values() for event in topic]
+    right = sum(event["key"] == event["symbol"] for event in events)
+    holds(judge, "events whose key is their symbol", right, max(1, len(events)))
+    by_hand_ = {event["orderId"] for event in ledger.events["orders"] if event["type"] == PLACED}
+    right = sum(f"smoke-b-{shard}" in by_hand_ for shard in joints["routed"])
+    holds(judge, "orders sent by hand that have an event", right, len(joints["routed"]))

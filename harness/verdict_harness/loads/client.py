@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 from ..samples import Empty, Estimate, NoValue, Window, Windows
 from . import response as asked
 from .load import Load
-from .orders import Orders
+from .orders import Order, Orders
 from .runner import read_orders
 
 
@@ -43,6 +46,18 @@ class ClientSide:
     load: Load
     window: Window
     kept: Kept
+    _chosen: tuple[str, Callable[[Order], bool]] | None = None
+
+    def only(self, which: str, chosen: Callable[[Order], bool]) -> Self:
+        """Return this, its client asked only about some orders; what Prometheus has is not affected.
+
+        Args:
+            which: ends the load's name in what is asked, such as ``"for shard a"``.
+            chosen: says whether an order is one of them. One that was never sent has no id.
+        """
+        some = copy.copy(self)
+        some._chosen = (which, chosen)  # noqa: SLF001 - a copy of itself
+        return some
 
     def response(self, p: float) -> Estimate | Empty:
         """Return a quantile of the time from when an order was due to its answer, in seconds.
@@ -74,4 +89,9 @@ class ClientSide:
     def _due(self) -> asked.Stretch:
         # to the load's end nothing is too late: what was due and never answered is of the window, too
         end = math.inf if self.window.end >= self.load.window.end else self.window.end
-        return asked.Stretch.of(self.load.name, self.kept.orders, self.window.start, end)
+        stretch = asked.Stretch.of(self.load.name, self.kept.orders, self.window.start, end)
+        if self._chosen is None:
+            return stretch
+        which, chosen = self._chosen
+        some = [order for order in stretch.orders if chosen(order)]
+        return stretch._replace(name=f"{stretch.name} {which}", orders=some)

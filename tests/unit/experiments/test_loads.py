@@ -1,11 +1,13 @@
 """What the harness is told of each load."""
 
 import itertools
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
 
 from experiments.loads import PROFILES, Workload
+from verdict_harness.errors import Inconclusive
 from verdict_harness.systems import Endpoint
 
 VARIANTS = {"A3": ["100", "1000", "10000"], "A4": ["pause", "kill"]}
@@ -25,33 +27,66 @@ def test_no_two_loads_share_an_order_id():
     assert not [(a, b) for a, b in itertools.permutations(begins, 2) if a.startswith(b)]
 
 
-def test_the_depths_of_a3_are_told_to_the_script_and_need_fresh_books():
+def test_the_depths_of_a3_are_told_to_the_script():
     load = Workload.of("A3", "quick", "10000")
     env = load.plan("run").env(Deployment())
     assert (load.id, load.seeds, load.plan("run").fresh) == ("A3-10000", {"a": (10000, 500)}, True)
     assert (env["A3_DEPTH"], env["A3_LEVELS"], env["SEED"]) == ("10000", "500", "1")
-    assert float(env["SEED_PAUSE"]) > 5, "longer than from one scrape to the next"
     assert env["RUN_ID"] == "run-A3-10000"
     with pytest.raises(KeyError):
         Workload.of("A3", "quick", "7")
 
 
-def test_books_are_seeded_once_a_system():
-    one, other = Deployment(), Deployment()
-    a1, a2, b4 = (Workload.of(name, "full").plan("run") for name in ("A1", "A2", "B4"))
-    assert [plan.env(one)["SEED"] for plan in (a1, a2, b4, a2)] == ["1", "0", "1", "1"]
-    assert a2.env(other)["SEED"] == "1"
-
-
-def test_only_a3_insists_on_fresh_books():
+def test_books_are_fresh_but_for_the_declared_successor():
     fresh = {name for name, variant in ALL if Workload.of(name, "full", variant).plan("run").fresh}
-    assert fresh == {"A3"}
+    assert fresh == set(PROFILES["experiments"]) - {"A2", "smoke"}
+
+
+def test_a_successor_runs_on_no_other_books():
+    one, other = Deployment(), Deployment()
+    a1, a2, b1 = (Workload.of(name, "full").plan("run") for name in ("A1", "A2", "B1"))
+    assert [plan.env(one)["SEED"] for plan in (a1, a2)] == ["1", "0"]
+    b1.env(one)
+    for deployment, found in ((one, "B1"), (other, "no load before it")):
+        with pytest.raises(Inconclusive) as caught:
+            a2.env(deployment)
+        assert caught.value.found == found
+
+
+def test_where_no_system_is_fresh_books_are_emptied_and_a_scrape_is_waited_for():
+    emptied = []
+    there = Deployment()
+    for name in ("A1", "A2", "B1"):
+        plan = Workload.of(name, "full").plan("run", empty=emptied.append)
+        assert not plan.fresh
+        env = plan.env(there)
+    assert emptied == [there, there], "before A1 and B1, and not before A2, which goes on"
+    assert float(env["SEED_PAUSE"]) > 5, "longer than from one scrape to the next"
+
+
+@pytest.mark.parametrize(("name", "variant"), ALL)
+def test_k6_deals_symbols_as_the_harness_takes_it(name, variant):
+    load = Workload.of(name, "full", variant)
+    if name == "isolation":
+        pytest.skip("it is asked of the servers alone")
+    dealt = Counter(load.shard_of(number) for number in range(12000))
+    assert {shard: dealt[shard] / 12000 for shard in load.seeds} == pytest.approx(
+        {shard: load.share(shard) for shard in load.seeds}, abs=0.001
+    )
+
+
+@pytest.mark.parametrize(("name", "variant"), ALL)
+@pytest.mark.parametrize("profile", ["full", "quick"])
+def test_as_many_orders_are_judged_as_a_p99_takes(name, variant, profile):
+    load = Workload.of(name, profile, variant)
+    if (name, profile) != ("A1", "quick"):  # its p95 is asked for
+        assert load.orders_in(load.settle, load.seconds) >= 300
 
 
 def test_the_orders_of_a_ramp_are_the_area_under_it():
     ramp = Workload.of("B3", "full")
     assert ramp.orders == (17 * 120, 29.5 * 120, 63 * 120, 84 * 240)
-    assert ramp.iterations == sum(ramp.orders)
+    assert ramp.iterations == sum(ramp.orders) - 1, "a ramp's first order is due when the area is one"
 
 
 def test_stages_are_those_that_last():

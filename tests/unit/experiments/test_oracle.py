@@ -124,8 +124,25 @@ def test_one_sequence_of_two_orders():
     assert "two order events of sequence 5 differ" in parted([*ORDERS, placed(5, "BUY", 98, 4)])
 
 
-def test_events_of_two_logs():
-    assert "events of 2 logs" in parted([*ORDERS, {**placed(8, "BUY", 1, 1), "log": "other"}])
+def test_an_engine_that_was_started_again_goes_on_under_another_log():
+    assert parted([*ORDERS, {**placed(8, "BUY", 1, 1), "log": "other"}]) == ""
+
+
+def test_numbers_that_another_log_has_used_already():
+    again = {**placed(7, "SELL", 91, 1, symbol="Y"), "log": "other", "acceptedAt": 9}
+    assert "order 7 came twice" in parted([*ORDERS, again])
+
+
+def test_a_new_log_has_new_books():
+    new = [{**placed(1, "SELL", 5, 5), "log": "new", "acceptedAt": 9}]
+    account = audit([*ORDERS, *new], [])["a"]
+    assert (account.parted, account.placed, account.depth) == ("", 1, {"bid": 0, "ask": 1})
+
+
+def test_depth_is_watched_while_orders_of_the_load_come():
+    account = audit(ORDERS, MATCHES, "o4")["a"]
+    assert account.opening == {"bid": 0, "ask": 3}
+
 
 
 def test_an_event_of_another_type():
