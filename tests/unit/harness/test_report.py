@@ -13,7 +13,7 @@ from verdict_harness.errors import EvidenceError
 from verdict_harness.record import Run, Watched, write_json
 from verdict_harness.report import junit, plots, terminal
 from verdict_harness.report import page as report
-from verdict_harness.samples import Doubt, Empty, Point, Series, Unit, exact, ms, per_minute, ratio
+from verdict_harness.samples import Doubt, Empty, Point, Series, Unit, Windows, exact, ms, per_minute, ratio
 from verdict_harness.verdicts import (
     AtLeast,
     Below,
@@ -375,3 +375,17 @@ def test_an_interval_as_people_read_it(ends, shown):
 
 def test_a_number_beyond_all_that_was_measured_is_shown_by_its_bound():
     assert report.figure(dataclasses.replace(OPEN, value=None)) == ">= 20 ms"
+
+
+def test_windows_are_drawn_with_their_intervals():
+    parts = [exact("q", 0.1, START + 30.0 * i, n=510, seconds=30.0) for i in (2, 3, 4)]
+    parts[1] = parts[1].widened("chance", "few", lo=0.05, hi=0.3)
+    parts[2] = parts[2].widened("chance", "fewer", lo=-math.inf, hi=math.inf)
+    sample = Windows("q", exact("q", 0.1, START + 120.0, n=1530), tuple(parts))
+    plain = Windows("q", sample.whole, (parts[0],))
+    drawn, fewer = (
+        plots.draw("p", [Exhibit("a", each, Below(200 * ms), (LOAD,))])[0].svg for each in (sample, plain)
+    )
+    assert "200 ms" in drawn
+    assert [svg.count("stroke-opacity: 0.6") for svg in (drawn, fewer)] == [2, 0]
+    assert plots.draw("p", [Exhibit("a", Windows("q", sample.whole, ()), Below(200 * ms), (LOAD,))]) == []
