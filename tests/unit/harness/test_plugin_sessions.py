@@ -133,6 +133,9 @@ def test_junit_says_the_verdicts(judged, pytester):
         "limit": "< 200 ms",
         "query": "p99",
         "samples": "9",
+        "interval": "",  # known exactly
+        "decides": "",
+        "doubts": "",
         "reason": "300 ms is not below 200 ms",
     }
     assert (pytester.path / "theirs/ours.xml").read_bytes() == (ended.folder / "junit.xml").read_bytes()
