@@ -132,6 +132,7 @@ def test_junit_says_the_verdicts(judged, pytester):
         "unit": "ms",
         "limit": "< 200 ms",
         "query": "p99",
+        "interval": "",
         "samples": "9",
         "interval": "",  # known exactly
         "decides": "",
