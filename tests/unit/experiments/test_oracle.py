@@ -144,7 +144,6 @@ def test_depth_is_watched_while_orders_of_the_load_come():
     assert account.opening == {"bid": 0, "ask": 3}
 
 
-
 def test_an_event_of_another_type():
     assert "an event of type 'ORDER_GUESSED'" in parted(
         [*ORDERS, {**placed(8, "BUY", 1, 1), "type": "ORDER_GUESSED"}]

@@ -38,7 +38,9 @@ def criteria():
     )
     argv = [sys.executable, "-c", plugin]
     out = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True).stdout
-    return {line.split()[1]: tuple(line.split()[2:]) for line in out.splitlines() if line.startswith("criterion ")}
+    return {
+        line.split()[1]: tuple(line.split()[2:]) for line in out.splitlines() if line.startswith("criterion ")
+    }
 
 
 @pytest.mark.parametrize(("name", "variant", "target"), LOADS)
