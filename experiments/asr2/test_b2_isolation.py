@@ -1,7 +1,7 @@
 """B2, isolation: what shard a's latency is while shard b has a load, against what it is while b has none.
 
-ASR 2: within 5 %; more, or what can't be told from that, is CONDITIONAL and never a failure. In blocks, in turn,
-in one load of its own.
+ASR 2: within 5 %; more, or what can't be told from that, is CONDITIONAL and never a failure. In blocks, in
+turn, in one load of its own.
 """
 
 import pytest
