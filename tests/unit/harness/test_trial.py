@@ -1,7 +1,9 @@
 """A trial's questions that are answered without Prometheus."""
 
+from unittest.mock import Mock
+
 from verdict_harness.loads import Load, Trial
-from verdict_harness.samples import Empty, Window, exact
+from verdict_harness.samples import Empty, Partial, Window, exact
 
 
 def trial(**fields):
@@ -28,3 +30,11 @@ def test_a_pace_of_nothing_is_no_number():
 
 def test_seconds_that_are_missing_count_as_nothing():
     assert trial(succeeded=(4,) * 20).pace().value == 2
+
+
+def test_what_k6_could_not_hand_over_speaks_against_its_own_series_alone():
+    torn = trial(unpushed="k6 could not hand its samples over 1 times")
+    torn._prometheus = Mock()
+    for ask in (torn.over, torn.final, torn.afterwards, lambda query: torn.at(query, 1.0)):
+        assert isinstance(ask("sum(k6_http_reqs_total)"), Partial)
+        assert not isinstance(ask("sum(me_matches_total)"), Partial)
