@@ -134,7 +134,6 @@ def test_junit_says_the_verdicts(judged, pytester):
         "query": "p99",
         "interval": "",
         "samples": "9",
-        "interval": "",  # known exactly
         "decides": "",
         "doubts": "",
         "reason": "300 ms is not below 200 ms",
