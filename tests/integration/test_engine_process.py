@@ -94,8 +94,8 @@ def test_a_stop_drains_everything_and_says_so(engine: Callable[..., Any]) -> Non
     assert (stopped["sequence"], stopped["matches"]) == (100, 50)
     # Everything but the broker's absence went well, warnings of Python's among it.
     assert {line["logger"] for line in log if line["level"] not in ("INFO", "DEBUG")} == {
-        "engine.events.publisher",
-        "engine.events.trouble",
+        "engine.publishing.publisher",
+        "engine.publishing.trouble",
     }
     assert not (it.directory / "wal" / "spare.wal").exists()
 

@@ -21,9 +21,18 @@ PLACED, SEEDED, EXECUTED = "ORDER_PLACED", "ORDER_SEEDED", "MATCH_EXECUTED"
 TYPES = (PLACED, SEEDED, EXECUTED)
 
 
-# A plain tuple: the garbage collector forgets it, and 200,000 of them may wait.
-Entry = tuple[int, Order, tuple[Fill, ...]]
-"""A record of the log that was executed: its type, its order, the fills that this made."""
+class Entry(msgspec.Struct, gc=False, frozen=True):
+    """A record of the log that was executed; the garbage collector does not know it, and 200,000 may wait.
+
+    Attributes:
+        kind: of the record.
+        order: that was matched, or seeded.
+        fills: that it made.
+    """
+
+    kind: int
+    order: Order
+    fills: tuple[Fill, ...]
 
 
 class Event(msgspec.Struct, gc=False, frozen=True):
@@ -93,7 +102,7 @@ def events(shard: str, log: str, entry: Entry) -> Iterator[Event]:
         log: identity of the record; tells sequences apart that restart with a new log or are given anew.
         entry: what was executed.
     """
-    kind, order, fills = entry
+    kind, order, fills = entry.kind, entry.order, entry.fills
     key = order.symbol.encode()
     side = "BUY" if order.is_buy else "SELL"
     name = SEEDED if kind == SEED else PLACED

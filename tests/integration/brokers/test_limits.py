@@ -56,7 +56,8 @@ class Node(NamedTuple):
         resources = [
             ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry]) for topic in TOPICS
         ]
-        for future in self.admin.incremental_alter_configs(resources).values():
+        admin = self.admin  # alive until it has the answer
+        for future in admin.incremental_alter_configs(resources).values():
             future.result(20)
 
     def quota(self, change: str) -> None:

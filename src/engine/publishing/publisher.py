@@ -12,11 +12,10 @@ from itertools import islice
 
 from ..books import Fill
 from ..errors import WalError
+from ..events import EXECUTED, PLACED, SEEDED, TOPICS, TYPES, Broker, BrokerError, Entry, events
 from ..log import SEED, Wal
 from ..metrics import Metrics
 from ..orders import Order
-from .broker import Broker, BrokerError
-from .event import EXECUTED, PLACED, SEEDED, TOPICS, TYPES, Entry, events
 from .lost import Lost
 from .portion import Portion
 from .position import Position
@@ -173,12 +172,12 @@ class Publisher:
             self._begin_again()
             return
         queue.drop(len(batch))
-        self.position.sequence = batch[-1][1].sequence
+        self.position.sequence = batch[-1].order.sequence
 
     def _synced(self) -> list[Entry]:
         """Return the oldest entries that power loss can't take: new orders would reuse their sequences."""
         synced = self._wal.synced
-        return [entry for entry in self.queue.first(_BATCH) if entry[1].sequence <= synced]
+        return [entry for entry in self.queue.first(_BATCH) if entry.order.sequence <= synced]
 
     def _sendable(self) -> bool:
         """Return whether anything queued can still be sent; what a failed log has not synced never can."""
@@ -187,8 +186,11 @@ class Publisher:
     async def _send(self, batch: list[Entry]) -> bool:
         """Send the events; return False if they arrived, and what had arrived before them is gone."""
         metrics, identity = self._metrics, self._wal.identity
+        names = (identity.of(entry.order.sequence) for entry in batch)
         left = (
-            event for entry in batch for event in events(metrics.shard, identity.of(entry[1].sequence), entry)
+            event
+            for name, entry in zip(names, batch, strict=True)
+            for event in events(metrics.shard, name, entry)
         )
         forward = True
         while portion := list(islice(left, self._portion.size)):
@@ -247,7 +249,7 @@ class Publisher:
                         shadow.used = time.monotonic()
                         return
                     executed = shadow.step()
-                    if executed is not None and executed[1].sequence > published:
+                    if executed is not None and executed.order.sequence > published:
                         queue.refill(executed)
                         if not queue.has_room():
                             break
