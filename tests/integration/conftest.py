@@ -174,7 +174,7 @@ class Engine:
         return [json.loads(line) for line in whole if line.endswith("}")]
 
     def ready(self) -> "Engine":
-        facts = self.until(lambda: next(line for line in self.log() if line["message"] == "serving"))
+        facts = self.until(lambda: next((one for one in self.log() if one["message"] == "serving"), None))
         self.client.base_url = httpx.URL(f"http://127.0.0.1:{facts['http_port']}")
         self.metrics_url = f"http://127.0.0.1:{facts['metrics_port']}/metrics"
         health = self.until(lambda: ask("/health", Answer.json, client=self.client))
