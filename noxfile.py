@@ -5,7 +5,10 @@ from __future__ import annotations
 import atexit
 import hashlib
 import json
+import os
 import secrets
+import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import Any
 
 import nox
 from filelock import FileLock  # comes with nox, by way of virtualenv
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "none"
@@ -20,8 +24,11 @@ nox.options.sessions = ["lint", "types", "unit"]
 
 ROOT = Path(__file__).parent
 LOCK = ROOT / "requirements.lock"
+UNIT = ("-n", "auto", "tests/unit", "harness", "src", "--doctest-modules")
 RUNTIME_LOCK = ROOT / "requirements-runtime.lock"
-ENVIRONMENT = ROOT / ".nox" / f"env-{sys.version_info.major}.{sys.version_info.minor}"
+BESIDE_LOCK = ROOT / "tests" / "integration" / "beside" / "requirements.lock"
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # those that pyproject.toml claims
 
 #: Sessions that judge, and the part of a run's criteria that is theirs, as verdict.json tells them apart.
 PARTS = {"smoke": ("experiment", "smoke"), "asr1": ("asr", "ASR 1"), "asr2": ("asr", "ASR 2")}
@@ -29,12 +36,36 @@ PARTS = {"smoke": ("experiment", "smoke"), "asr1": ("asr", "ASR 1"), "asr2": ("a
 LISTING = {"-h", "--help", "--version", "--co", "--collect-only", "--markers", "--fixtures", "--setup-plan"}
 
 
-def python(session: nox.Session) -> str:
-    """Return the Python of the one locked environment, made or brought up to date first.
+def found() -> dict[str, str]:
+    """Return which of ``PYTHONS`` this machine has, and where: on PATH, or below pyenv's directory."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
+    there = {}
+    for version in PYTHONS:
+        on_path = [sys.executable] if version == HERE else [shutil.which(f"python{version}")]
+        for candidate in (*on_path, *sorted(map(str, pyenv.glob(f"{version}.*/bin/python")), reverse=True)):
+            # what is on PATH may be a shim for one that pyenv has, and would rather not run
+            if candidate and _answers(candidate, version):
+                there[version] = candidate
+                break
+    return there
+
+
+def _answers(executable: str, version: str) -> bool:
+    ask = [executable, "-c", "import sys, venv; print('%d.%d' % sys.version_info[:2])"]
+    try:
+        done = subprocess.run(ask, capture_output=True, text=True, timeout=60, check=False)
+    except OSError:
+        return False
+    return done.stdout.strip() == version
+
+
+def python(session: nox.Session, version: str = HERE, base: str = sys.executable) -> str:
+    """Return the Python of the locked environment of that version, made or brought up to date first.
 
     All sessions share it: they need the same packages, and a newcomer waits for one installation, not ten.
     The stamp makes a warm start cost nothing; the file lock lets two nox runs start at once.
     """
+    environment = ROOT / ".nox" / f"env-{version}"
     if sys.version_info < (3, 11):  # noqa: UP036 - nox itself runs on older ones
         session.error(
             f"Python 3.11 or later is needed, this is {sys.version.split()[0]}: run nox with a newer one"
@@ -42,13 +73,13 @@ def python(session: nox.Session) -> str:
     wanted = hashlib.sha256(
         LOCK.read_bytes() + (ROOT / "pyproject.toml").read_bytes() + str(ROOT).encode()
     ).hexdigest()
-    executable = ENVIRONMENT / "bin" / "python"
-    stamp = ENVIRONMENT / "installed"
-    ENVIRONMENT.parent.mkdir(exist_ok=True)
-    with FileLock(f"{ENVIRONMENT}.lock"):
+    executable = environment / "bin" / "python"
+    stamp = environment / "installed"
+    environment.parent.mkdir(exist_ok=True)
+    with FileLock(f"{environment}.lock"):
         if not (stamp.exists() and stamp.read_text() == wanted and executable.exists()):
-            session.log(f"making {ENVIRONMENT.relative_to(ROOT)} from {LOCK.name} (a minute the first time)")
-            session.run(sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT), external=True, silent=True)
+            session.log(f"making {environment.relative_to(ROOT)} from {LOCK.name} (a minute the first time)")
+            session.run(base, "-m", "venv", "--clear", str(environment), external=True, silent=True)
             pip = [str(executable), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
             session.run(*pip, "--require-hashes", "-r", str(LOCK), external=True)
             session.run(*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT), external=True)
@@ -191,7 +222,28 @@ def types(session: nox.Session) -> None:
 @nox.session
 def unit(session: nox.Session) -> None:
     """Run the unit tests and the examples in docstrings; nothing external is started."""
-    pytest(session, "-n", "auto", "tests/unit", "harness", "src", "--doctest-modules")
+    pytest(session, *UNIT)
+
+
+@nox.session
+def pythons(session: nox.Session) -> None:
+    """Run the unit tests on every Python from 3.11 to 3.14 that is found, or on ``-- 3.12 3.13``."""
+    there = found()
+    wanted = session.posargs or PYTHONS
+    ran = [one for one in wanted if one in there]
+    failed = []
+    for version in ran:
+        session.log(f"Python {version}: {there[version]}")
+        exe = python(session, version, there[version])
+        try:
+            session.run(exe, "-m", "pytest", *UNIT, external=True, interrupt_timeout=None)
+        except CommandFailed:  # the others are tried as well
+            failed.append(version)
+    session.log(f"tried on Python {', '.join(ran) or '(none)'}")
+    if missing := [one for one in wanted if one not in there]:
+        session.warn(f"not found, and so not tried: Python {', '.join(missing)}")
+    if failed or not ran:
+        session.error(f"failed on Python {', '.join(failed) or '(none was found)'}")
 
 
 @nox.session
@@ -199,7 +251,8 @@ def integration(session: nox.Session) -> None:
     """Run the tests on real programs: k6, Prometheus, Kafka, the engine and the gateway."""
     python(session)
     tools_ready(session)
-    pytest(session, "-n", "2", "--dist", "loadfile", "tests/integration")
+    words = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")  # the tests know which file is long
+    pytest(session, *words, "tests/integration")
 
 
 @nox.session
@@ -271,7 +324,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def lock(session: nox.Session) -> None:
     """Resolve the dependencies anew, with hashes, for every platform: all, and those that images need."""
-    uv = ENVIRONMENT.parent / "uv"
+    uv = ROOT / ".nox" / "uv"
     if not (uv / "bin" / "uv").exists():
         session.run(sys.executable, "-m", "venv", str(uv), external=True)
         session.run(
@@ -283,6 +336,13 @@ def lock(session: nox.Session) -> None:
     # The images get the versions that were tested, and nothing that they do not run.
     session.run(
         *(*compile_, "--group", "exchange", "-c", LOCK.name, "-o", RUNTIME_LOCK.name, *options), external=True
+    )
+    # Plugins that tests put beside ours get pytest and what it needs from the environment that they run in.
+    ours = ("attrs", "colorama", "iniconfig", "packaging", "pluggy", "pygments", "pytest")
+    without = [word for name in ours for word in ("--no-emit-package", name)]
+    beside = str(BESIDE_LOCK.relative_to(ROOT))
+    session.run(
+        *(*compile_, "--group", "beside", "-c", LOCK.name, "-o", beside, *without, *options), external=True
     )
 
 

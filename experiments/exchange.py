@@ -57,7 +57,7 @@ def _shard(shard: str) -> Service:
     return Service(
         name=shard_service(shard),
         ports=PORTS,
-        ready="http:/health",
+        ready="http:/health UP",
         process=Process(command),
         scrape="metrics",
         url_variable=f"ME_SHARD_{shard.upper()}_URL",
@@ -80,7 +80,7 @@ def _gateway(shards: tuple[str, ...]) -> Service:
     return Service(
         name=GATEWAY,
         ports=PORTS,
-        ready="http:/health",
+        ready="http:/health UP",
         process=Process(command),
         scrape="metrics",
         url_variable="GATEWAY_URL",

@@ -1,10 +1,12 @@
 """For every test of this repository."""
 
 import copy
+import gc
 import json
 import shutil
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -94,11 +96,18 @@ class ContainerEngine:
 @pytest.fixture(scope="session")
 def container_engine(can_not_be_had: Callable[[str], NoReturn]) -> Iterator[ContainerEngine]:
     """The machine's container engine, where testcontainers finds one; else the test is skipped."""
+    why = ""
     try:
         client = DockerClient(timeout=60)
         client.client.ping()
     except (docker.errors.DockerException, OSError) as error:
-        can_not_be_had(f"no container engine answers: {error}")
+        why = str(error)
+    if why:
+        # What docker's library has opened in vain nobody can close; it is not to be blamed on a later test.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
+        can_not_be_had(f"no container engine answers: {why}")
     engine = ContainerEngine(client, can_not_be_had)
     # Our fixtures remove what they make. Ryuk is for sessions that are killed, and needs an image of its own.
     if not testcontainers_config.ryuk_disabled and not engine.can_reap():

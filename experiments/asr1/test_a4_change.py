@@ -1,16 +1,23 @@
-"""A4, once more: matching does not notice that the broker is gone, to within 10 %."""
+"""A4, change: what a shard's latency is while its broker is paused, against what it is when it is not.
+
+ASR 1: at most 10 % more. Base and change one after the other would differ by as much on the same system: so
+they come in turn, in blocks, in one load of its own at 340 orders/s.
+"""
 
 import pytest
 
-from experiments.latency import judge_change
-from experiments.outage import Outage
-from verdict_harness.samples import ms, percent
-from verdict_harness.verdicts import Judge
+from experiments import changes
+from verdict_harness.loads import Stage, at_the_client
+from verdict_harness.samples import percent
+from verdict_harness.verdicts import Below, Judge
 
 pytestmark = [pytest.mark.asr1, pytest.mark.a4]
 
+LIMIT = 0.10
 
-@pytest.mark.criterion("A4.change-{a4}", experiment="A4", asr="ASR 1")
-def test_matching_does_not_notice(a4: Outage, judge: Judge) -> None:
-    """p99 of matching while the broker is gone is at most 10 % above that before, and below 200 ms."""
-    judge_change(judge, a4.before, a4.during, "a", at_most=10 * percent, below=200 * ms)
+
+@pytest.mark.criterion("A4.change", experiment="A4", asr="ASR 1")
+def test_a_shard_does_not_notice_its_broker(stage: Stage, judge: Judge) -> None:
+    """p99 at the client, from when each order was due, is at most 10 % higher while the broker is paused."""
+    found = changes.broker_gone(stage).changes({"client": at_the_client}, 0.99, LIMIT)
+    judge(found, Below(100 * LIMIT * percent))

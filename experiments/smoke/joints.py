@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import httpx
 
 from experiments.exchange import GATEWAY, SYMBOLS, shard_service
-from verdict_harness.systems import Deployment
+from verdict_harness.errors import WaitTimeout
+from verdict_harness.systems import Deployment, wait_until_scraped
 
 SCRAPE = 5.0
 
@@ -67,7 +69,8 @@ def through_every_joint(deployment: Deployment) -> dict[str, Any]:
             url = f"{gateway if where == 'gateway' else engines['a']}/orders"
             body = {"content": what} if isinstance(what, str) else {"json": order("smoke-bad", **what)}
             refused.append(_answer(http.post(url, **body)))
-    time.sleep(SCRAPE + 0.5)
+    with suppress(WaitTimeout):  # who is not scraped has no figures, and the criteria say so, one by one
+        wait_until_scraped(deployment.prometheus, "me_matches_total", "gw_requests_total")
     return {
         "whole": [began - SCRAPE, time.time()],
         "prometheus": deployment.prometheus,

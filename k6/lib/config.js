@@ -29,6 +29,10 @@ const REQUEST_SECONDS = { shard: 5, gateway: 10 };
 const READY_SECONDS = { shard: 11, gateway: 2 };
 const MOST_SECONDS = { shard: 11, gateway: 12 };
 
+// A system that is asked for more than it can do is not to be waited for: half a second's worth of orders under way
+// is more than a rate that is sustained has.
+const SPARE_SECONDS = 0.5;
+
 export function choice(name, allowed) {
   const value = __ENV[name] || allowed[0];
   if (!allowed.includes(value)) {
@@ -89,14 +93,64 @@ export function experiment(id) {
     pause: seconds('SEED_PAUSE'),
     replenishing: choice('REPLENISH', ['1', '0']) === '1',
     hot: given.hot,
-    steady: given.steady && {
-      ...given.steady,
-      alone: (given.arrivals.rate * given.stages[0].length_s[profile]) / given.arrivals.per_s,
-    },
     arrivals: given.arrivals,
     stages: given.stages.map(({ to, length_s }) => ({ to, seconds: length_s[profile] })),
     to: destination(given.target, Object.keys(seeds)),
   };
+}
+
+// A load of one constant rate, to one shard or to several; and beside it, now and then, one for a neighbor.
+export function constantRate() {
+  const target = choice('TARGET', ['shard', 'gateway']);
+  const loaded = list('LOADED', 'a', Object.keys(SHARDS));
+  const rate = positive('RATE', 17);
+  const common = {
+    profile: 'full',
+    target,
+    seeding: choice('SEED', ['1', '0']) === '1',
+    pause: seconds('SEED_PAUSE'),
+    replenishing: choice('REPLENISH', ['1', '0']) === '1',
+    ready: SPARE_SECONDS,
+    most: SPARE_SECONDS,
+  };
+  const of = (id, shards, orders, stages) => ({
+    ...common,
+    id,
+    seeds: Object.fromEntries(shards.map((shard) => [shard, { depth: 500, levels: 50 }])),
+    arrivals: { rate: orders, per_s: 1 },
+    stages,
+    to: destination(target, shards),
+  });
+  const plan = of('constant', loaded, rate, [{ seconds: positive('SECONDS', 30) }]);
+  if (!__ENV.NEIGHBOR) {
+    return plan;
+  }
+  const orders = positive('NEIGHBOR', 1);
+  plan.neighbor = { ...of('neighbor', ['b'], orders, onAndOff(orders)), exec: 'neighbor', idle: true };
+  plan.seeds = { ...plan.seeds, ...plan.neighbor.seeds };
+  return plan;
+}
+
+function list(name, fallback, allowed) {
+  const words = (__ENV[name] || fallback).split(',');
+  if (!words.every((word) => allowed.includes(word))) {
+    throw new Error(`${name}: expected some of ${allowed.join(',')}; found '${words.join(',')}'`);
+  }
+  return words;
+}
+
+// Stages that offer `rate` while it is on, and nothing while it is not.
+function onAndOff(rate) {
+  const spans = (__ENV.NEIGHBOR_ON || '').split(',').map((span) => span.split('-').map(Number));
+  let now = 0;
+  return spans.flatMap(([from, to]) => {
+    if (!(from >= now && to > from)) {
+      throw new Error(`NEIGHBOR_ON: expected from-to,… ascending, in seconds; found '${__ENV.NEIGHBOR_ON}'`);
+    }
+    const off = { to: 0, seconds: from - now };
+    now = to;
+    return [off, { to: rate, seconds: 0 }, { to: rate, seconds: to - from }, { to: 0, seconds: 0 }];
+  });
 }
 
 // A3 is three runs, each on a fresh book; one run of the script is one depth.
@@ -110,12 +164,13 @@ function depthOfThisRun({ seeds, depths }) {
   return { depth, levels: positive('A3_LEVELS', known && known.levels) };
 }
 
-function scenario({ target, arrivals, stages }) {
+function scenario({ target, arrivals, stages, exec, idle, ready, most }) {
   const peak = Math.max(arrivals.rate, ...stages.map(({ to }) => to || 0)) / arrivals.per_s;
   const common = {
     timeUnit: `${arrivals.per_s}s`,
-    preAllocatedVUs: Math.ceil(peak * READY_SECONDS[target]),
-    maxVUs: Math.ceil(peak * MOST_SECONDS[target]),
+    preAllocatedVUs: Math.ceil(peak * (ready || READY_SECONDS[target])),
+    maxVUs: Math.ceil(peak * (most || MOST_SECONDS[target])),
+    ...(exec && { exec }),
   };
   if (stages.length === 1) {
     const duration = `${stages[0].seconds}s`;
@@ -123,7 +178,7 @@ function scenario({ target, arrivals, stages }) {
   }
   return {
     executor: 'ramping-arrival-rate',
-    startRate: arrivals.rate,
+    startRate: idle ? 0 : arrivals.rate,
     stages: stages.map(({ to, seconds }) => ({ target: to, duration: `${seconds}s` })),
     ...common,
   };
@@ -131,7 +186,10 @@ function scenario({ target, arrivals, stages }) {
 
 export function optionsOf(plan) {
   return {
-    scenarios: { [plan.id]: scenario(plan) },
+    scenarios: {
+      [plan.id]: scenario(plan),
+      ...(plan.neighbor && { [plan.neighbor.id]: scenario(plan.neighbor) }),
+    },
     setupTimeout: '2m',
     summaryTrendStats: ['avg', 'min', 'med', 'p(90)', 'p(95)', 'p(99)', 'max', 'count'],
     thresholds: {

@@ -43,7 +43,7 @@ export function prepare(plan) {
 }
 
 // One iteration: one order, and after an aggressive one what takes the place of what it took.
-export function placeOrder(plan, { runId }) {
+export function placeOrder(plan, { runId }, name = 'order') {
   const n = exec.scenario.iterationInTest;
   const { startTime } = exec.scenario;
   const symbol = symbolOf(n, plan);
@@ -56,7 +56,7 @@ export function placeOrder(plan, { runId }) {
   metadata.start = `${startTime}`;
   const answer = http.post(plan.to.orders, JSON.stringify(order), {
     headers: { 'Content-Type': 'application/json' },
-    tags: { name: 'order' },
+    tags: { name },
     timeout: plan.to.timeout,
   });
   const answered = Date.now();

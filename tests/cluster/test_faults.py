@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from verdict_harness import loads as k6
 from verdict_harness.kubernetes import K3dBackend
 from verdict_harness.kubernetes.deployment import ClusterDeployment
 from verdict_harness.loads import Stage, Trial
+from verdict_harness.processes import Pending, until
 from verdict_harness.record import Run, Watched
 from verdict_harness.samples import Estimate
 from verdict_harness.systems import Deployment, Fault, System, chaos
@@ -167,7 +167,11 @@ def test_no_accepted_order_is_lost(seen: Seen) -> None:
     accepted = {one.id for one in seen.requests((0, seen.trial.whole.end)) if one.status == 200}
     assert len(accepted) > SECONDS * 17 / 2
     address = seen.stage.up(seen.system).endpoint(BROKER, "kafka").address
-    deadline = time.monotonic() + 60
-    while missing := accepted - read_orders(address, f"{seen.stage.run.run_id}-{seen.trial.name}-")["placed"]:
-        assert time.monotonic() < deadline, f"{len(missing)} of {len(accepted)}, such as {min(missing)}"
-        time.sleep(1)
+    mine = f"{seen.stage.run.run_id}-{seen.trial.name}-"
+
+    def all_there() -> bool:
+        if missing := accepted - read_orders(address, mine)["placed"]:
+            raise Pending(f"{len(missing)} of {len(accepted)} are missing, such as {min(missing)}")
+        return True
+
+    until("an event of each order", all_there, timeout=60, interval=1)

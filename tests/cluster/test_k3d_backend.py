@@ -33,6 +33,7 @@ from verdict_harness.errors import (
 from verdict_harness.kubernetes import K3dBackend, KubeBackend
 from verdict_harness.kubernetes.deployment import ClusterDeployment
 from verdict_harness.kubernetes.kubectl import Kubectl
+from verdict_harness.processes import probe, until
 from verdict_harness.systems import Image, Kubernetes, Options, Service, System, chaos
 
 SMALL = Path(__file__).with_name("small")
@@ -91,13 +92,6 @@ def variant(directory: Path, patch: str) -> System:
     return replace(WEB, kubernetes=replace(WEB.kubernetes, overlay=overlay))
 
 
-def eventually(look: Callable[[], list[Any]], seconds: float = 30.0) -> list[Any]:
-    deadline = time.monotonic() + seconds
-    while not (found := look()) and time.monotonic() < deadline:
-        time.sleep(0.5)
-    return found
-
-
 @pytest.fixture(scope="module")
 def tools(needed: Callable[..., None]) -> None:
     """Everything that the backend needs; else the test is skipped."""
@@ -147,8 +141,8 @@ def check_for(deployment: ClusterDeployment, seconds: float) -> None:
 
 
 def ask(deployment: ClusterDeployment, query: str) -> list[Any]:
-    answer = httpx.get(f"{deployment.prometheus}/api/v1/query", params={"query": query}, trust_env=False)
-    return list(answer.json()["data"]["result"])
+    url = f"{deployment.prometheus}/api/v1/query"
+    return probe.ask(url, lambda answer: list(answer.json()["data"]["result"]), params={"query": query})
 
 
 class TestUp:
@@ -158,9 +152,9 @@ class TestUp:
         put(web, "/mark", "here")
         assert get(web, "/mark") == "here"
         assert web.inside("web").url == "http://web.small.svc:8080"
-        (up,) = eventually(lambda: ask(web, 'up{job="web"} == 1'))
+        (up,) = until("web to be up", lambda: ask(web, 'up{job="web"} == 1') or None, timeout=60)
         assert set(up["metric"]) == {"__name__", "job", "instance"}
-        (found,) = eventually(lambda: ask(web, "small:requests:sum"))
+        (found,) = until("its rule", lambda: ask(web, "small:requests:sum") or None, timeout=60)
         assert found["value"][1] == "7"
         assert "listening" in web.logs("web")
         web.check()
@@ -464,11 +458,11 @@ def test_ctrl_c_while_the_cluster_is_made_leaves_nothing(tmp_path: Path) -> None
         stderr=subprocess.STDOUT,
         text=True,
     )
-    deadline = time.monotonic() + 120
-    while not nodes(name):
+
+    def alive() -> None:
         assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+
+    until("a node", lambda: nodes(name) or None, timeout=120, alive=alive)
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=120)
     assert "KeyboardInterrupt" in said

@@ -22,6 +22,7 @@ from verdict_harness.errors import ServiceDied
 from verdict_harness.kubernetes.k6 import manifests, pod
 from verdict_harness.kubernetes.k6.job import Jobs
 from verdict_harness.kubernetes.kubectl import Kubectl
+from verdict_harness.processes import until
 from verdict_harness.systems import Deployment, Generator, System
 
 from .conftest import Cluster
@@ -306,12 +307,13 @@ def test_ctrl_c_brings_back_what_was_measured_and_goes_on(loads: Kubectl, tmp_pa
     ]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     said = tmp_path / "load" / "pod.log"
-    deadline = time.monotonic() + 60
-    while not (said.exists() and "running" in said.read_text()):
-        assert time.monotonic() < deadline
+    before = taken(loads).get("/orders", 0)
+
+    def alive() -> None:
         assert process.poll() is None
-        time.sleep(0.1)
-    time.sleep(2.0)
+
+    until("k6 to run", lambda: said.exists() and "running" in said.read_text(), timeout=60, alive=alive)
+    until("orders", lambda: taken(loads).get("/orders", 0) > before + 10, timeout=60, alive=alive)
     below = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=90)

@@ -15,6 +15,7 @@ import pytest
 import trustme
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -31,6 +32,7 @@ from cryptography.hazmat.primitives import serialization
 
 USER, PASSWORD = "alice", "correct-horse"
 NEWCOMER = "carol"  # the broker knows her, and permits her nothing
+SOON = 30  # seconds; a client that waits for its broker does for 40
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 # How clients are known at each listener of the broker.
 LISTENERS = {
@@ -121,6 +123,19 @@ class Broker:
             for operation in operations
         ]
         self._operate(lambda admin: admin.create_acls(wanted))
+
+    def forbid(self, user: str) -> None:
+        """Take all from ``user`` that it was permitted."""
+        every = AclBindingFilter(
+            ResourceType.ANY,
+            None,
+            ResourcePatternType.ANY,
+            f"User:{user}",
+            None,
+            AclOperation.ANY,
+            AclPermissionType.ANY,
+        )
+        self._operate(lambda admin: admin.delete_acls([every]))
 
     def _operate(self, work: Callable[[AdminClient], dict[Any, Any]]) -> None:
         """Do something with a client that lives as long: another would complain when the broker has gone."""
@@ -340,6 +355,36 @@ def test_a_user_who_may_not_write_yet(engine: Callable[..., Any], broker: Broker
     assert failures(it) == []
 
 
+def test_a_permission_that_is_taken_away(engine: Callable[..., Any], broker: Broker) -> None:
+    """In mid-course: orders go on, somebody is told, and once it is given back everything arrives."""
+    told = broker.at("SASL", KAFKA_SASL_MECHANISM="PLAIN", KAFKA_SASL_USERNAME=NEWCOMER)
+    permissions = AclOperation.CREATE, AclOperation.WRITE, AclOperation.READ
+    broker.permit(NEWCOMER, *permissions)
+    try:
+        it = engine(**told).ready()
+        trade(it)
+        assert_everything_arrived(it, broker)
+        before = it.metrics()
+        assert before["me_event_publish_failures_total{'reason': 'not_permitted'}"] == 0
+        broker.forbid(NEWCOMER)
+        trade(it)
+        it.until(lambda: it.client.get("/health").json().get("problems"))
+        (problem,) = it.client.get("/health").json()["problems"]
+        assert problem.startswith("events do not reach the broker: ")
+        assert "AuthorizationFailed" in problem
+        during = it.settled(20)
+        assert during["me_event_publish_failures_total{'reason': 'not_permitted'}"] >= 1
+        assert (during["me_matches_total"], during["me_event_problems"]) == (10, 1)
+        assert any("AuthorizationFailed" in reason for reason in failures(it))
+        broker.permit(NEWCOMER, *permissions)
+        assert_everything_arrived(it, broker, 2)
+        it.until(lambda: "problems" not in it.client.get("/health").json())
+        assert it.metrics()["me_event_resends_total"] == 0
+        assert it.stop() == 0
+    finally:
+        broker.forbid(NEWCOMER)
+
+
 def test_a_broker_that_nobody_vouches_for(engine: Callable[..., Any], broker: Broker, tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     file.write_bytes(broker.others.ca.read_bytes())
@@ -397,7 +442,7 @@ def test_a_stop_while_the_broker_refuses(engine: Callable[..., Any], broker: Bro
 
     it.process.send_signal(signal.SIGTERM)
 
-    assert it.process.wait(8) == 0
+    assert it.process.wait(SOON) == 0
     assert it.log()[-1]["message"] == "stopped"
     it = engine(**told).ready()
     assert_everything_arrived(it, broker)
@@ -409,7 +454,7 @@ def test_a_stop_while_nobody_answers_the_handshake(engine: Callable[..., Any], b
         it = engine(**told).ready()
         trade(it)
         it.process.send_signal(signal.SIGTERM)
-        assert it.process.wait(8) == 0
+        assert it.process.wait(SOON) == 0
     assert it.log()[-1]["message"] == "stopped"
 
 
@@ -421,7 +466,7 @@ def test_a_stop_while_the_broker_hangs(engine: Callable[..., Any], broker: Broke
     broker.kafka.pause()
     try:
         it.process.send_signal(signal.SIGTERM)
-        assert it.process.wait(8) == 0
+        assert it.process.wait(SOON) == 0
     finally:
         broker.kafka.resume()
     assert it.log()[-1]["message"] == "stopped"

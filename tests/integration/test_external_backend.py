@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from verdict_harness.errors import ServiceDied, UsageError, WaitTimeout
-from verdict_harness.processes import Guarded, Plan, Ports, until
+from verdict_harness.processes import Guarded, Plan, Ports, ask, until
 from verdict_harness.programs import provide
 from verdict_harness.systems import (
     Command,
@@ -21,7 +21,6 @@ from verdict_harness.systems import (
     Service,
     System,
     external,
-    prometheus,
 )
 from verdict_harness.systems.local import LocalDeployment
 
@@ -100,7 +99,9 @@ def test_a_prometheus_that_is_none(
     assert "where PROMETHEUS_URL points" in str(caught.value)
 
 
-def test_a_prometheus_without_remote_write(running: LocalDeployment, tmp_path: Path) -> None:
+def test_a_prometheus_without_remote_write(
+    running: LocalDeployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "prometheus.yml").write_text("{}")
     with Ports() as ports:
         port = ports.reserve()
@@ -112,12 +113,8 @@ def test_a_prometheus_without_remote_write(running: LocalDeployment, tmp_path: P
         )
         with Guarded(Plan(argv, cwd=tmp_path, log=tmp_path / "log", hold=[ports.descriptor(port)])):
             url = f"http://127.0.0.1:{port}"
-            with httpx.Client(base_url=url) as client:
-                until(
-                    "Prometheus",
-                    lambda: prometheus.ask(client, "/api/v1/query", query="vector(1)"),
-                    timeout=20,
-                )
+            until("Prometheus", lambda: ask(f"{url}/-/ready", lambda _: True), timeout=60)
+            monkeypatch.setattr(external, "_PATIENCE", 1.0)  # for what will never come
             told = {"ONE_URL": running.endpoint("one").url, "PROMETHEUS_URL": url}
             with (
                 pytest.raises(UsageError, match="does not take remote write") as caught,

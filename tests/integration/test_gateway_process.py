@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +17,8 @@ from pathlib import Path
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+
+from verdict_harness.processes import Ports, ask, running, until
 
 
 class FakeShard(ThreadingHTTPServer):
@@ -42,7 +43,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.bodies.append((self.path, body))
         if b"slow" in body:
             self.server.arrived.set()
-            self.server.release.wait(10)
+            self.server.release.wait(120)
         answer = b'{ "status":"ACCEPTED" }' if self.path == "/orders" else b'{"seeded":1}'
         self.send_response(202)
         self.send_header("Content-Type", "application/json; of=shard")
@@ -65,23 +66,20 @@ def shard() -> Iterator[FakeShard]:
         thread.join()
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+@pytest.fixture(scope="module")
+def ports() -> Iterator[Ports]:
+    """Ports that nobody else gets until the last test is over."""
+    with Ports() as held:
+        yield held
 
 
-def environment(shard_a: str, **changes: str) -> dict[str, str]:
-    http_port, metrics_port = free_ports(2)
+def environment(ports: Ports, shard_a: str, **changes: str) -> dict[str, str]:
     return {
         **os.environ,
         "PYTHONWARNINGS": "error",
         "HOST": "127.0.0.1",
-        "HTTP_PORT": str(http_port),
-        "METRICS_PORT": str(metrics_port),
+        "HTTP_PORT": str(ports.reserve()),
+        "METRICS_PORT": str(ports.reserve()),
         "ME_SHARD_MAP": f"a={shard_a},b=http://127.0.0.1:1",
         "SHARD_SYMBOLS_MAP": "a=TEST-ASSET-A:TEST-ASSET-B,b=TEST-ASSET-E",
         **changes,
@@ -100,13 +98,19 @@ class Running:
         return [json.loads(line) for line in self.output.read_text().splitlines()]
 
     def samples(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-        text = httpx.get(self.metrics_url).text
-        families = text_string_to_metric_families(text)
+        families = text_string_to_metric_families(httpx.get(self.metrics_url).text)
         return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
+
+    def refuses(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except ConnectionRefusedError:
+            return True
+        return False
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(15)
+        return self.process.wait(60)
 
 
 @contextmanager
@@ -114,26 +118,23 @@ def gateway(env: dict[str, str], output: Path) -> Iterator[Running]:
     with output.open("wb") as file:
         command = [sys.executable, "-m", "gateway"]
         process = subprocess.Popen(command, env=env, stdout=file, stderr=subprocess.STDOUT)
-        running = Running(process, env, output)
+        it = Running(process, env, output)
         try:
-            for _ in range(200):
-                assert process.poll() is None, output.read_text()
-                try:
-                    httpx.get(f"{running.url}/health")
-                    break
-                except httpx.TransportError:
-                    time.sleep(0.05)
-            else:
-                pytest.fail(f"no /health in 10 s: {output.read_text()}")
-            yield running
+            until(
+                "the gateway",
+                lambda: ask(f"{it.url}/health", lambda answer: answer.json()["status"] == "UP"),
+                timeout=60,
+                alive=running(process, output),
+            )
+            yield it
         finally:
             process.kill()
             process.wait()
 
 
-@pytest.fixture
-def running(shard: FakeShard, tmp_path: Path) -> Iterator[Running]:
-    with gateway(environment(shard.url), tmp_path / "log") as it:
+@pytest.fixture(name="running")
+def started(ports: Ports, shard: FakeShard, tmp_path: Path) -> Iterator[Running]:
+    with gateway(environment(ports, shard.url), tmp_path / "log") as it:
         yield it
 
 
@@ -216,20 +217,13 @@ def test_sigterm_finishes_what_is_in_flight_and_takes_nothing_new(running: Runni
 
     sender = threading.Thread(target=send)
     sender.start()
-    assert shard.arrived.wait(5)
+    assert shard.arrived.wait(60)
     running.process.send_signal(signal.SIGTERM)
-    for _ in range(100):
-        try:
-            socket.create_connection(("127.0.0.1", running.port), timeout=1).close()
-            time.sleep(0.05)
-        except ConnectionRefusedError:
-            break
-    else:
-        pytest.fail("still takes connections 5 s after SIGTERM")
+    until("it to take no connections any more", running.refuses, timeout=60, interval=0.05)
     assert running.process.poll() is None
     shard.release.set()
-    sender.join(5)
-    assert running.process.wait(15) == 0
+    sender.join(60)
+    assert running.process.wait(60) == 0
     idle.close()
     assert [answer.status_code for answer in answers] == [202]
     assert answers[0].headers["connection"] == "close"
@@ -256,14 +250,14 @@ def test_the_log_is_json_with_a_summary(running: Running) -> None:
 
 def run_to_end(env: dict[str, str]) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "gateway"], check=False, env=env, capture_output=True, text=True, timeout=30
+        [sys.executable, "-m", "gateway"], check=False, env=env, capture_output=True, text=True, timeout=120
     )
     return done.returncode, done.stdout + done.stderr
 
 
-def test_a_wrong_configuration_is_reported_whole_and_ends_with_2() -> None:
+def test_a_wrong_configuration_is_reported_whole_and_ends_with_2(ports: Ports) -> None:
     changes = {"HTTP_PORT": "x", "SHARD_SYMBOLS_MAP": "a=S,b=S"}
-    status, output = run_to_end(environment("nowhere", **changes))
+    status, output = run_to_end(environment(ports, "nowhere", **changes))
     assert status == 2
     lines = output.splitlines()
     assert [line.split(":")[1].strip() for line in lines] == [
@@ -274,9 +268,9 @@ def test_a_wrong_configuration_is_reported_whole_and_ends_with_2() -> None:
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PORT", "METRICS_PORT"])
-def test_a_port_that_is_taken_is_named_and_ends_with_1(variable: str) -> None:
+def test_a_port_that_is_taken_is_named_and_ends_with_1(ports: Ports, variable: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        status, output = run_to_end(environment("http://127.0.0.1:1", **{variable: port}))
+        status, output = run_to_end(environment(ports, "http://127.0.0.1:1", **{variable: port}))
     assert status == 1
     assert f"{variable}: can't listen on 127.0.0.1 port {port}" in output

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from verdict_harness.errors import CommandError, ServiceDied
-from verdict_harness.processes import Guarded, Plan
+from verdict_harness.processes import Guarded, Plan, until
 
 # A service that is hard to end: one child ignores SIGTERM, one is stopped, one has double-forked into a
 # session of its own. Each writes its id into the current directory.
@@ -44,7 +44,7 @@ NAMES = ("root", "deaf", "stopped", "daemon")
 OWNER = """
 import sys, time
 from pathlib import Path
-from verdict_harness.processes import Guarded, Plan
+from verdict_harness.processes import Guarded, Plan, until
 at = Path(sys.argv[1])
 guarded = Guarded(Plan((sys.executable, str(at / "tree.py")), cwd=at, log=at / "log", grace=0.3))
 (at / "guard.pid").write_text(str(guarded.guard_pid))
@@ -52,11 +52,8 @@ time.sleep(600)
 """
 
 
-def eventually(what: str, true: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.02)
+def eventually(what: str, true: Callable[[], bool], seconds: float = 60.0) -> None:
+    until(what, lambda: true() or None, timeout=seconds, interval=0.02)
 
 
 def alive(pid: int) -> bool:
@@ -140,7 +137,7 @@ def test_what_a_dead_process_left_behind_is_ended_too(at: Path) -> None:
     guarded = grow(at)
     pids = tree_of(at)
     os.kill(pids["root"], signal.SIGKILL)
-    assert guarded.wait(20) == -signal.SIGKILL
+    assert guarded.wait(60) == -signal.SIGKILL
     assert not guarded.lost
     eventually("all gone", lambda: not any(alive(pid) for pid in pids.values()))
     guarded.stop()
@@ -149,7 +146,7 @@ def test_what_a_dead_process_left_behind_is_ended_too(at: Path) -> None:
 def test_exit_status_and_both_streams(tmp_path: Path) -> None:
     program = "import sys; print('out', flush=True); print('err', file=sys.stderr); sys.exit(7)"
     with Guarded(Plan((sys.executable, "-c", program), cwd=tmp_path, log=tmp_path / "log")) as guarded:
-        assert guarded.wait(20) == 7
+        assert guarded.wait(60) == 7
     assert (tmp_path / "log").read_text() == "out\nerr\n"
 
 
@@ -164,7 +161,7 @@ def test_environment_is_ours_and_what_was_asked(tmp_path: Path, monkeypatch: pyt
         env={"ADDED": "2", "DROPPED": None},
     )
     with Guarded(plan) as guarded:
-        assert guarded.wait(20) == 0
+        assert guarded.wait(60) == 0
     seen = json.loads((tmp_path / "log").read_text())
     assert (seen["KEPT"], seen["ADDED"]) == ("1", "2")
     assert "DROPPED" not in seen
@@ -212,7 +209,7 @@ def test_a_frozen_process_may_still_end_in_order(tmp_path: Path) -> None:
 
 def test_freezing_the_dead_is_an_error(tmp_path: Path) -> None:
     guarded = Guarded(Plan(("true",), cwd=tmp_path, log=tmp_path / "log"))
-    guarded.wait(20)
+    guarded.wait(60)
     with pytest.raises(ServiceDied):
         guarded.freeze()
     guarded.stop()

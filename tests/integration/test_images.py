@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import time
 import uuid
 from collections.abc import Iterator
 from concurrent import futures
@@ -17,6 +16,7 @@ from testcontainers.core.image import DockerImage
 from testcontainers.core.labels import create_labels
 
 from experiments.cluster import ENGINE_IMAGE, GATEWAY_IMAGE
+from verdict_harness.processes import ask, not_yet, until
 from verdict_harness.systems import Image
 
 BASE = "python:3.11-slim-bookworm"
@@ -80,23 +80,21 @@ def log(container: DockerContainer) -> str:
 
 
 def healthy(container: DockerContainer) -> dict[str, Any]:
-    deadline = time.monotonic() + 60
-    while True:
+    def alive() -> None:
         container.reload()
         assert container.status == "running", log(container)
-        try:
-            answer = httpx.get(f"{address(container, 8080)}/health", timeout=2)
-            if answer.status_code == 200:
-                return answer.json()
-        except (httpx.HTTPError, ConnectionError):  # the latter while it has no address
-            pass
-        assert time.monotonic() < deadline, log(container)
-        time.sleep(0.1)
+
+    def look() -> dict[str, Any]:
+        with not_yet():  # while it has no address
+            url = f"{address(container, 8080)}/health"
+        return ask(url, lambda answer: {"status": answer.json()["status"], **answer.json()})
+
+    return until("the container", look, timeout=60, alive=alive)
 
 
 def ended(container: DockerContainer) -> int:
     """Wait until it has ended; return the exit status."""
-    return container.get_wrapped_container().wait(timeout=30)["StatusCode"]
+    return container.get_wrapped_container().wait(timeout=120)["StatusCode"]
 
 
 def stopped(container: DockerContainer) -> int:
@@ -133,10 +131,7 @@ def test_the_engine_takes_orders_and_drains_at_sigterm(engine_image):
         assert "me_orders_received_total" in httpx.get(f"{address(container, 9091)}/metrics").text
         at = address(container, 8080)
         trading = [pool.submit(trade, at, accepted) for _ in range(senders)]
-        deadline = time.monotonic() + 30
-        while len(accepted) < 200:
-            assert time.monotonic() < deadline, log(container)
-            time.sleep(0.01)
+        until("200 orders", lambda: len(accepted) >= 200, timeout=60, interval=0.01)
         assert stopped(container) == 0  # in the midst of it
         futures.wait(trading)
         before = log(container)

@@ -72,8 +72,8 @@ A_MOUNT = """
 
 def session(pytester: pytest.Pytester, tests: str, *words: str) -> pytest.RunResult:
     root, ours = (path.read_text() for path in CONFTESTS)
-    assert "PATIENCE = 10" in ours
-    pytester.makeconftest(root + ours.replace("PATIENCE = 10", "PATIENCE = 0.5"))
+    assert "PATIENCE = 30" in ours
+    pytester.makeconftest(root + ours.replace("PATIENCE = 30", "PATIENCE = 0.5"))
     pytester.makepyfile(tests)
     return pytester.runpytest_subprocess(
         "-p", "no:verdict-harness", "-p", "no:randomly", "-W", "ignore", *words

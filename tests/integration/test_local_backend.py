@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import psutil
 import pytest
 
 from verdict_harness.errors import ServiceDied, UsageError, WaitTimeout
+from verdict_harness.processes import until
 from verdict_harness.systems import Capability, Command, LocalBackend, Place, Process, Service, System
 from verdict_harness.systems.local import LocalDeployment
 
@@ -31,7 +31,7 @@ groups:
 
 
 def tiny(
-    name: str = "tiny", *words: str, needs: str = "", timeout: float = 20.0, scrape: bool = False
+    name: str = "tiny", *words: str, needs: str = "", timeout: float = 120.0, scrape: bool = False
 ) -> Service:
     def command(at: Place) -> Command:
         env = {"PORT": str(at.port("http")), "MARK": f"{at.directory / 'mark'}"}
@@ -52,13 +52,6 @@ def tiny(
 def ours() -> set[int]:
     """Processes below this test, guards and their trees included."""
     return {child.pid for child in psutil.Process().children(recursive=True)}
-
-
-def eventually(what: str, true: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.02)
 
 
 def died(deployment: LocalDeployment) -> bool:
@@ -202,7 +195,7 @@ def test_a_death_nobody_asked_for(tmp_path: Path) -> None:
         with pytest.raises(httpx.HTTPError):
             httpx.get(f"{deployment.endpoint('tiny').url}/die")
 
-        eventually("the death is seen", partial(died, deployment))
+        until("the death to be seen", partial(died, deployment), timeout=60)
         with pytest.raises(ServiceDied) as caught:
             deployment.check()
     assert "ended by SIGKILL" in str(caught.value)

@@ -44,6 +44,6 @@ def test_parallel_reservations_never_collide(tmp_path: Path) -> None:
         got = [port for run in runs if run.stdout is not None for port in json.loads(run.stdout.readline())]
     finally:
         for run in runs:
-            run.communicate("end\n", timeout=30)
+            run.communicate("end\n", timeout=120)
     assert len(got) == 20
     assert len(set(got)) == 20

@@ -20,11 +20,10 @@ import time
 import types
 import wsgiref.simple_server
 
-import httpx
 import prometheus_client
 import pytest
 
-from verdict_harness.processes import Pending, Ports, until
+from verdict_harness.processes import Pending, Ports, ask, running, until
 from verdict_harness.programs import provide
 from verdict_harness.record import Evidence
 from verdict_harness.samples import (
@@ -66,7 +65,7 @@ class Target:
             except OSError as error:  # somebody may be trying whether the port is free
                 raise Pending(str(error)) from error
 
-        self._server = until(f"port {self.port}", listen, timeout=10)
+        self._server = until(f"port {self.port}", listen, timeout=60)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
 
@@ -101,8 +100,8 @@ def prometheus_process(directory, port, targets):
 
 def ask_without_limit(url, query, at):
     """What Prometheus says to those who do not limit how far it looks back."""
-    answer = httpx.get(f"{url}/api/v1/query", params={"query": query, "time": at}, trust_env=False).json()
-    return answer["data"]["result"]
+    asked = {"query": query, "time": str(at)}
+    return ask(f"{url}/api/v1/query", lambda answer: answer.json()["data"]["result"], params=asked)
 
 
 @pytest.fixture(scope="module")
@@ -121,10 +120,10 @@ def lab(tmp_path_factory):
         stack.callback(process.wait)
         stack.callback(process.kill)
         url = f"http://127.0.0.1:{port}"
-        yield scenario(url, evidence, targets, process)
+        yield scenario(url, evidence, targets, process, directory / "prometheus.log")
 
 
-def scenario(url, evidence, targets, process):
+def scenario(url, evidence, targets, process, log):
     seconds = prometheus_client.Histogram(
         "seconds", "Durations", registry=targets["steady"].registry, buckets=BUCKETS
     )
@@ -132,18 +131,12 @@ def scenario(url, evidence, targets, process):
     nan.set(float("nan"))
 
     def ready():
-        try:
-            up = ask_without_limit(url, "sum(up)", time.time())
-        except httpx.HTTPError as error:
-            raise Pending(str(error)) from error
+        up = ask_without_limit(url, "sum(up)", time.time())
         if not up or up[0]["value"][1] != "4":
             raise Pending(f"sum(up) = {up}")
         return True
 
-    def alive():
-        assert process.poll() is None, "Prometheus ended"
-
-    until("Prometheus to scrape all targets", ready, timeout=30, alive=alive)
+    until("Prometheus to scrape all targets", ready, timeout=60, alive=running(process, log))
     begun = time.time()
 
     def run(until_second):

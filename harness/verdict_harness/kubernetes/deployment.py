@@ -117,6 +117,26 @@ class ClusterDeployment:
         """Return the last ``lines`` lines that a service logged."""
         return "\n".join(diagnosis.last_lines(self.kubectl, pod, lines=lines) for pod in self._pods(service))
 
+    def share(self, service: str, cores: float) -> None:  # noqa: ARG002 - the limits are the manifests'
+        """Refuse: a pod's limits are those of its manifest.
+
+        Raises:
+            Unsupported: always.
+        """
+        raise Unsupported(
+            f"the share of the CPU that {service} gets can't be changed while it runs",
+            expected="the local backend",
+            found="a cluster, where the manifests say what each pod gets",
+        )
+
+    def used(self, service: str) -> float:
+        """Refuse: as :meth:`share`.
+
+        Raises:
+            Unsupported: always.
+        """
+        raise Unsupported(f"the CPU that {service} has used is not known here", expected="the local backend")
+
     def pause(self, service: str) -> None:
         """Freeze a service: its connections stay open and nothing answers.
 

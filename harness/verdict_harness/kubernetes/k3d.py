@@ -65,8 +65,8 @@ class K3dBackend:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """Everything: the nodes are containers of this machine, and their processes can be reached."""
-        return frozenset(Capability)
+        """Pause and kill: the nodes are containers of this machine, and their processes can be reached."""
+        return frozenset({Capability.PAUSE, Capability.KILL})
 
     def preflight(self) -> None:
         """Check the tools; see :func:`.tools.preflight`."""

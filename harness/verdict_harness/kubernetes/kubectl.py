@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError
-from ..processes import Completed, command
+from ..errors import CommandError, UsageError
+from ..processes import Completed, Pending, command, not_yet
 
 TIMEOUT = 60.0  # seconds; what takes longer by its nature says so
 
@@ -60,6 +60,18 @@ class Kubectl:
             CommandError: it is not there, took too long, or failed.
         """
         return json.loads(self.run(*words, "-o", "json", timeout=timeout).stdout)
+
+    def look(self, *words: str) -> list[Any]:
+        """Return the items that ``kubectl get`` with ``words`` lists, for whoever waits.
+
+        Raises:
+            Pending: the cluster's API did not list them: what an API server does that starts or is starved.
+        """
+        try:
+            with not_yet():
+                return list(self.json("get", *words)["items"])
+        except CommandError as error:
+            raise Pending(error.found or error.what) from error
 
     def within(self, namespace: str) -> Kubectl:
         """Return the same for another namespace."""

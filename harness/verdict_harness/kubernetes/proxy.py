@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from ..errors import HarnessError, ServiceDied, UsageError
-from ..processes import Guarded, Pending, Plan, Ports, until
+from ..processes import Answer, Guarded, Pending, Plan, Ports, ask, until
 from ..systems import Endpoint
 from .kubectl import Kubectl
 
@@ -17,6 +17,7 @@ HOST = "127.0.0.1"
 
 # Whoever is on this machine can reach the proxy, so it leads to services and to the pods' status alone.
 _ACCEPTED = r"^/(readyz|api/v1/namespaces/[^/]+/(pods|services/[^/]+/proxy(/.*)?))$"
+_FROM_THE_API = (200, 401, 403)
 _TIMEOUT = 15.0
 _AGAIN = 0.5  # seconds between two starts of a forward
 
@@ -58,7 +59,7 @@ class Proxy:
                 hold=[self._ports.descriptor(self.port)],
             )
         )
-        until("kubectl proxy", self._listens, timeout=_TIMEOUT, alive=self.check)
+        until("kubectl proxy", self._answers, timeout=_TIMEOUT, alive=self.check)
 
     def close(self) -> None:
         """End it; harmless if it does not run."""
@@ -81,8 +82,13 @@ class Proxy:
         path = f"/api/v1/namespaces/{namespace}/services/{service}:{port}/proxy"
         return Endpoint(HOST, self.port, path)
 
-    def _listens(self) -> bool:
-        return _listens(self.port)
+    def _answers(self) -> bool:
+        # who may not ask that has been refused by the API server itself, and so the way there is open
+        return ask(f"http://{HOST}:{self.port}/readyz", _is_the_api, good=_FROM_THE_API)
+
+
+def _is_the_api(answer: Answer) -> bool:
+    return answer.status in _FROM_THE_API[1:] or answer.text.strip() == "ok"
 
 
 class Forward:

@@ -74,7 +74,7 @@ class _Rollout:
         """Whether all is rolled out; raises Pending with what is not."""
         found: list[Object] = []
         for space in self._spaces:
-            found += self._kubectl.within(space).json("get", "deployments,statefulsets,pods")["items"]
+            found += self._kubectl.within(space).look("deployments,statefulsets,pods")
         among = [one for one in found if one["kind"] == "Pod"]
         live = {_identity(one): one for one in found if _identity(one) in self._wanted}
         seen = {name: "not there yet" for kind, _, name in self._wanted - live.keys()}

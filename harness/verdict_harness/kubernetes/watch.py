@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from ..errors import HarnessError, ServiceDied
+from ..processes import Answer, Pending, ask
 from . import diagnosis, pods
 from .kubectl import Kubectl
 from .proxy import HOST, Forward, Proxy
@@ -94,16 +95,14 @@ class Watch:
                         continue  # again at the next look
                 try:
                     self._look(client)
-                except (httpx.HTTPError, ValueError, KeyError):
+                except Pending:
                     continue  # check() counts the seconds
 
     def _look(self, client: httpx.Client) -> None:
         with self._lock:
             spaces = {space for space, _ in self._known}
         for space in spaces:
-            answer = client.get(f"/api/v1/namespaces/{space}/pods")
-            answer.raise_for_status()
-            found = answer.json()["items"]
+            found = ask(f"/api/v1/namespaces/{space}/pods", _by_uid, timeout=_TIMEOUT, client=client)
             with self._lock:
                 suspects = [
                     (service, uid, restarts)
@@ -111,7 +110,7 @@ class Watch:
                     if where == space
                     for uid, restarts in known.items()
                 ]
-            self._compare(space, {pod["metadata"]["uid"]: pod for pod in found}, suspects)
+            self._compare(space, found, suspects)
         self._answered = time.monotonic()
 
     def _compare(
@@ -139,3 +138,10 @@ class Watch:
                     found=how + lines,
                     where=f"namespace {space}, context {self._kubectl.context}",
                 )
+
+
+def _by_uid(answer: Answer) -> dict[str, Pod]:
+    found = answer.json()
+    if found["kind"] != "PodList":  # whatever else has no pods in it says nothing of whether there are any
+        raise Pending(f"no list of pods: {answer}")
+    return {pod["metadata"]["uid"]: pod for pod in found["items"]}

@@ -11,23 +11,38 @@ from __future__ import annotations
 
 from . import words
 from .arrivals import Arrivals, Ramp
+from .capacity import Arm, Ask, Claim, Conclusion, Outcome, Ruling
+from .interleaved import Interleaved, Schedule, at_the_client
 from .load import Load
 from .orders import Fate, Order, Orders
 from .raw import Request
 from .runner import requests, run_load
+from .search import SETTLE, Capacity, Demand
 from .trial import Plan, Stage, Trial
 
 __all__ = [
+    "SETTLE",
+    "Arm",
     "Arrivals",
+    "Ask",
+    "Capacity",
+    "Claim",
+    "Conclusion",
+    "Demand",
     "Fate",
+    "Interleaved",
     "Load",
     "Order",
     "Orders",
+    "Outcome",
     "Plan",
     "Ramp",
     "Request",
+    "Ruling",
+    "Schedule",
     "Stage",
     "Trial",
+    "at_the_client",
     "requests",
     "run_load",
     "words",

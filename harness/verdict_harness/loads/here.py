@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..processes import Guarded, Plan, Ports, environment
+from ..processes import Answer, Guarded, Pending, Plan, Ports, ask, environment
 from ..programs import provide
 from ..systems import Brief, Remains
 from . import words
@@ -70,15 +69,10 @@ class Process:
 
     def begun(self) -> bool:
         """Whether set-up is over and iterations are being made."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=1.0)
         try:
-            connection.request("GET", "/v1/status")
-            content = json.loads(connection.getresponse().read())
-            return int(content["data"]["attributes"]["status"]) >= words.RUNNING
-        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
+            return ask(f"http://127.0.0.1:{self._port}/v1/status", _runs, timeout=1.0)
+        except Pending:
             return False  # not up yet, or ending
-        finally:
-            connection.close()
 
     def interrupt(self) -> None:
         """Ask it to end in order."""
@@ -88,3 +82,7 @@ class Process:
         """Return how it ended; its files are where they belong already."""
         self._k6.stop()
         return Remains(self._k6.status)
+
+
+def _runs(answer: Answer) -> bool:
+    return int(answer.json()["data"]["attributes"]["status"]) >= words.RUNNING

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import httpx
 
-from ..processes import progress
+from ..processes import Answer, Pending, ask, progress
 
 _INTERVAL = 1.0
 _FIGURES_INTERVAL = 2.0
@@ -95,8 +95,11 @@ class Live:
 
 def _value(client: httpx.Client, query: str) -> float | None:
     try:
-        answer: Any = client.get("/api/v1/query", params={"query": query}).json()
-        value = float(answer["data"]["result"][0]["value"][1])
-    except (httpx.HTTPError, ValueError, LookupError, TypeError):
+        value = ask("/api/v1/query", _number, params={"query": query}, timeout=_TIMEOUT, client=client)
+    except Pending:
         return None
     return value if math.isfinite(value) else None
+
+
+def _number(answer: Answer) -> float:
+    return float(answer.json()["data"]["result"][0]["value"][1])

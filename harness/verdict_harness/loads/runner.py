@@ -13,11 +13,12 @@ from ..samples import Trouble, Window
 from ..systems import RAW, WITNESS, Brief, Deployment, Running
 from . import trouble, witness
 from .arrivals import Arrivals
+from .derived import derived
 from .here import Here
 from .live import Live
 from .load import Load
 from .orders import Course, Orders, trace
-from .raw import Raw, Request, figures
+from .raw import Raw, Request
 from .reading import read
 from .response import troubles
 
@@ -109,8 +110,6 @@ def run_load(  # noqa: PLR0913 - each is one independent question about a load
     course = Course(ended, died_at, log.full, witness.read(brief.witness).stalls)
     orders = trace(raw, arrivals, course)
     window, short = _window(raw, orders, arrivals, (started + remains.ahead, ended), settle)
-    measured = raw.within(window)
-    ids, repeated = raw.ids
     unscheduled = planned if arrivals is None else None
     load = Load(
         name=name,
@@ -119,20 +118,8 @@ def run_load(  # noqa: PLR0913 - each is one independent question about a load
         started=started,
         ended=ended - remains.ahead,
         window=window,
-        requests=len(raw.requests),
-        measured=len(measured),
         offered=planned,
-        iterations=raw.iterations,
-        dropped=raw.dropped,
-        failed=raw.failed(window),
-        statuses=_counted(raw),
-        errors=dict(raw.errors.most_common()),
-        # what was refused at once took no time, and would only flatter
-        percentiles=figures([one.duration for one in measured if one.status or one.duration > 0]),
-        begun=raw.by_second(),
-        succeeded=raw.by_second(succeeded=True),
-        ids=ids,
-        repeated=repeated,
+        **derived(raw, window),
         exit_status=remains.status,
         ahead=remains.ahead,
         trouble=(*trouble.find(raw, ending, unscheduled, tags), *troubles(orders), *short),
@@ -268,10 +255,3 @@ def _window(
         return whole.skip(settle) if raw.requests else whole, found
     text = f"the load ended after {whole.seconds:g} s, within the {settle:g} s that are not judged"
     return whole, [*found, Trouble(text, "k6", "PASS")]
-
-
-def _counted(raw: Raw) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for request in raw.requests:
-        counts[str(request.status)] = counts.get(str(request.status), 0) + 1
-    return counts

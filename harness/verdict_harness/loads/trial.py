@@ -38,6 +38,7 @@ from ..systems import Backend, Deployment, System, wait_until_covered
 from . import runner
 from .arrivals import Arrivals
 from .client import ClientSide, Kept
+from .derived import again
 from .load import Load
 from .server import ServerSide, Watched
 
@@ -332,6 +333,7 @@ class Stage:
         # a recorded address has no password, which Prometheus may ask for
         prometheus = self._addresses.get(record["prometheus"], record["prometheus"])
         folder = evidence.folder(f"loads/{plan.name}")
+        evidence.confirm(key, record["load"], lambda: again(folder, Load.from_json(record["load"])).to_json())
         return Trial(record, evidence, suspicions, file, folder, prometheus=prometheus)
 
     def _perform(self, plan: Plan) -> Json:

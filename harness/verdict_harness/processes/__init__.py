@@ -11,7 +11,8 @@ from .command import Cancelled, Completed, run, tail
 if TYPE_CHECKING:
     from .guarded import Guarded, Plan
     from .ports import Ports
-    from .wait import Pending, until
+    from .probe import Answer, ask, not_yet
+    from .wait import Pending, running, until
 else:
     __getattr__ = _later.face(
         __name__,
@@ -21,25 +22,35 @@ else:
                 "Plan",
             ),
             "ports": ("Ports",),
+            "probe": (
+                "Answer",
+                "ask",
+                "not_yet",
+            ),
             "wait": (
                 "Pending",
+                "running",
                 "until",
             ),
         },
     )
 
 __all__ = [
+    "Answer",
     "Cancelled",
     "Completed",
     "Guarded",
     "Pending",
     "Plan",
     "Ports",
+    "ask",
     "command",
     "environment",
     "interrupt",
+    "not_yet",
     "progress",
     "run",
+    "running",
     "tail",
     "until",
 ]

@@ -69,7 +69,7 @@ class Reporter:
         """Replace the status line by ``text``; where there is no terminal, write it now and then."""
         with self._lock:
             if self._terminal:
-                width = os.get_terminal_size(self._stream.fileno()).columns
+                width = _columns(self._stream)
                 self._show(text[: max(width - 1, 20)])
             elif time.monotonic() - self._last >= self._interval:
                 self._last = time.monotonic()
@@ -103,6 +103,10 @@ class Reporter:
             self._stream.flush()
         except (OSError, ValueError):
             return  # nobody is listening any more; the work goes on
+
+
+def _columns(terminal: TextIO) -> int:
+    return os.get_terminal_size(terminal.fileno()).columns
 
 
 def _own_stderr() -> TextIO:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type, stop_after_delay
 
-from ..errors import WaitTimeout
+from ..errors import ServiceDied, WaitTimeout
 from . import progress
 
 T = TypeVar("T")
+
+_LAST_LINES = 20
 
 
 class Pending(Exception):  # noqa: N818 - not an error: the word for "not yet"
@@ -96,6 +100,30 @@ def until(
     finally:
         if shown:
             progress.done()
+
+
+def running(process: subprocess.Popen[Any], log: Path) -> Callable[[], None]:
+    """Return an ``alive`` for :func:`until` that raises once ``process`` has ended.
+
+    Args:
+        process: whose answer is awaited.
+        log: where it writes; its last lines are in the error.
+
+    Raises:
+        ServiceDied: by what is returned, not here.
+    """
+
+    def alive() -> None:
+        if (status := process.poll()) is not None:
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
+            raise ServiceDied(
+                "what was awaited ended by itself",
+                expected="a process that runs",
+                found="\n".join((f"exit status {status}; its last lines:", *lines)),
+                where=str(log),
+            )
+
+    return alive
 
 
 def _brief(state: RetryCallState) -> str:

@@ -53,18 +53,24 @@ def cache() -> Path:
     )
 
 
+def which_platform() -> tuple[str, str]:
+    """Return what Python calls this system and its processor: the one place that asks."""
+    return sys.platform, platform.machine()
+
+
 def platform_key() -> str:
     """Return the name of this platform in entries.
 
     Raises:
         ProgramError: programs can't be provided for it.
     """
-    system, machine = _SYSTEMS.get(sys.platform), _MACHINES.get(platform.machine().lower())
+    names = which_platform()
+    system, machine = _SYSTEMS.get(names[0]), _MACHINES.get(names[1].lower())
     if system is None or machine is None:
         raise ProgramError(
             "programs can't be provided for this platform",
             expected="Linux or macOS on x86_64 or aarch64",
-            found=f"{sys.platform} on {platform.machine()}",
+            found=f"{names[0]} on {names[1]}",
             todo="install them yourself and name them: K6, PROMETHEUS, PROMTOOL, JAVA, KAFKA_LIBS",
         )
     return f"{system}-{machine}"
@@ -148,7 +154,7 @@ def need_room(recipe: Recipe) -> None:
     """
     root = cache()
     need = max(recipe.disk - size(root / "work"), 0)
-    free = shutil.disk_usage(root).free
+    free = _free(root)
     if free < need:
         raise ProgramError(
             f"too little disk space to provide {recipe.name}",
@@ -157,6 +163,11 @@ def need_room(recipe: Recipe) -> None:
             where=str(root),
             todo=f"free some, or set {CACHE_VARIABLE} to a directory on another disk",
         )
+
+
+def _free(root: Path) -> int:
+    """Return how many bytes the disk has left."""
+    return shutil.disk_usage(root).free
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from .chance import Ranks, family, least, ranks, slope
 from .doubts import Doubt, Trouble, bound
 from .estimate import Estimate, Windows, exact
 from .observed import Asked, Span, Unknown, bucket_quantile, quantile, rate, ratio_of, share, windows
+from .pairs import FEWEST, LOOKS, Block, Ratio, Ruling, against_itself, compare, is_calm, rule
 from .sample import (
     Empty,
     Failed,
@@ -42,7 +43,10 @@ else:
     )
 
 __all__ = [
+    "FEWEST",
+    "LOOKS",
     "Asked",
+    "Block",
     "Doubt",
     "Empty",
     "Estimate",
@@ -55,8 +59,10 @@ __all__ = [
     "Prometheus",
     "Quantity",
     "Ranks",
+    "Ratio",
     "Rule",
     "Rules",
+    "Ruling",
     "Sample",
     "Series",
     "Server",
@@ -68,13 +74,16 @@ __all__ = [
     "Unknown",
     "Window",
     "Windows",
+    "against_itself",
     "bound",
     "bucket_quantile",
     "clock",
+    "compare",
     "count",
     "exact",
     "expressions",
     "family",
+    "is_calm",
     "least",
     "mebibytes",
     "ms",
@@ -87,6 +96,7 @@ __all__ = [
     "rate",
     "ratio",
     "ratio_of",
+    "rule",
     "seconds",
     "share",
     "slope",

@@ -140,12 +140,17 @@ def rule(ratio: Ratio, itself: Ratio, limit: float) -> Ruling:
     >>> rule(Ratio(3.1, 2.6, 3.6, 12, 100), noisy, 1.1)
     <Ruling.LARGE: 'beyond the limit'>
     """
-    calm = itself.hi <= limit and 1 / itself.lo <= limit
+    calm = is_calm(itself, limit)
     if calm and ratio.hi <= limit and ratio.value <= limit:
         return Ruling.SMALL
     if min(ratio.lo, ratio.value) > (limit if calm else max(limit, min(itself.hi, BEYOND_CHANCE))):
         return Ruling.LARGE
     return Ruling.OPEN
+
+
+def is_calm(itself: Ratio, limit: float) -> bool:
+    """Whether a machine whose arm A differs so from itself can tell a change by the factor ``limit``."""
+    return itself.hi <= limit and 1 / limit <= itself.lo
 
 
 def quantile_of(ordered: Sequence[float], quantile: float) -> float:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .coverage import wait_until_covered
     from .external import ExternalBackend
     from .local import LocalBackend
-    from .prometheus import forget, wait_until_measuring
+    from .prometheus import forget, wait_until_measuring, wait_until_scraped
     from .ready import answers
 else:
     __getattr__ = _later.face(
@@ -57,6 +57,7 @@ else:
                 "hidden",
                 "is_near",
                 "wait_until_measuring",
+                "wait_until_scraped",
             ),
             "ready": ("answers",),
         },
@@ -99,4 +100,5 @@ __all__ = [
     "login_of",
     "wait_until_covered",
     "wait_until_measuring",
+    "wait_until_scraped",
 ]

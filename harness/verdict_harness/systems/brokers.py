@@ -54,7 +54,7 @@ def kafka(name: str = "redpanda") -> Service:
         ready="kafka:kafka",
         process=Process(_command, stop_grace=15.0),
         url_variable="KAFKA_BOOTSTRAP",
-        start_timeout=90.0,
+        start_timeout=180.0,
     )
 
 

@@ -13,7 +13,7 @@ import httpx
 from ..errors import WaitTimeout
 from ..processes import Pending, until
 from .address import is_near, login_of
-from .prometheus import ask
+from .prometheus import query
 
 _OFTEN = 30.0  # seconds: what is scraped or evaluated less often is no part of what is measured here
 _TRIES = 2  # failed scrapes after which a target is taken to be down
@@ -57,7 +57,7 @@ def wait_until_covered(url: str, moment: float, rules: Collection[str]) -> str:
 
 
 def _scraped(client: httpx.Client, moment: float) -> bool:
-    targets = ask(client, "/api/v1/targets", state="active")["activeTargets"]
+    targets = query(client, "/api/v1/targets", lambda data: data["activeTargets"], state="active")
     waiting = [target for target in targets if not _covered(target, moment)]
     if waiting:
         words = [f"{_name(one)}: {one.get('lastError') or 'not scraped yet'}" for one in waiting]
@@ -74,7 +74,7 @@ def _covered(target: Mapping[str, Any], moment: float) -> bool:
 
 
 def _evaluated(client: httpx.Client, after: float, rules: Collection[str]) -> bool:
-    groups = ask(client, "/api/v1/rules", type="record")["groups"]
+    groups = query(client, "/api/v1/rules", lambda data: data["groups"], type="record")
     waiting = [
         group["name"]
         for group in groups

@@ -11,15 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import httpx
 
 from ..errors import HarnessError, ServiceDied, Unsupported, UsageError, WaitTimeout
-from ..processes import Pending, progress, until
+from ..processes import Answer, Pending, ask, progress, until
 from .address import Address, hidden, is_near
-from .prometheus import ask, recorded_names
+from .prometheus import query, recorded_names
 from .ready import answers
 from .system import Capability, Endpoint, Service, System
 
@@ -28,6 +28,7 @@ PROMETHEUS_VARIABLE = "PROMETHEUS_URL"
 _PATIENCE = 10.0  # seconds: it is said to run already
 _TIMEOUT = 5.0
 _LOOK = 5.0  # seconds between two looks at services that we can only see from outside
+_RECEIVER = (httpx.codes.NO_CONTENT, httpx.codes.BAD_REQUEST, httpx.codes.UNSUPPORTED_MEDIA_TYPE)
 _NO_RECEIVER = (httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED)
 _NATIVE = (3, 8)  # from there on Prometheus takes native histograms without being told to
 
@@ -200,7 +201,7 @@ class ExternalDeployment:
         ):
             until(
                 "Prometheus to answer a query",
-                lambda: ask(client, "/api/v1/query", query="vector(1)"),
+                lambda: query(client, "/api/v1/query", lambda data: bool(data["result"]), query="vector(1)"),
                 timeout=_PATIENCE,
                 interval=0.5,
             )
@@ -210,27 +211,34 @@ class ExternalDeployment:
 
     def _takes_remote_write(self, client: httpx.Client) -> None:
         # An empty body is refused as malformed, but only by one that would take a good one.
-        def probe() -> httpx.Response:
-            try:
-                return client.post("/api/v1/write", content=b"")
-            except httpx.HTTPError as error:
-                raise Pending(f"{type(error).__name__}: {error}") from None
+        seen: list[Answer] = []
 
-        answer = until("Prometheus to answer a remote write", probe, timeout=_PATIENCE, interval=0.5)
-        if answer.status_code in _NO_RECEIVER:
+        def probe() -> bool:
+            path = "/api/v1/write"
+            good = (*_RECEIVER, *_NO_RECEIVER)
+            ask(path, seen.append, method="POST", content=b"", good=good, timeout=_TIMEOUT, client=client)
+            if seen[-1].status in _NO_RECEIVER:
+                raise Pending(f"{path} answers {seen[-1]}")
+            return True
+
+        try:
+            until("Prometheus to answer a remote write", probe, timeout=_PATIENCE, interval=0.5)
+        except WaitTimeout as error:
+            if not seen:
+                raise
             raise UsageError(
                 "Prometheus does not take remote write, so k6 can't hand its measurements over",
                 expected="a Prometheus started with --web.enable-remote-write-receiver",
-                found=f"{answer.status_code} {answer.text.strip()[:200]}",
+                found=str(seen[-1]),
                 where=f"{self._prometheus}/api/v1/write",
                 todo="start it with that flag",
-            )
+            ) from error
 
     def _takes_native_histograms(self, client: httpx.Client) -> None:
         """Say before any load if what k6 measures can't get there: graphs lack it, no criterion does."""
         try:
-            version = str(ask(client, "/api/v1/status/buildinfo")["version"])
-            flags = str(ask(client, "/api/v1/status/flags").get("enable-feature", ""))
+            version = query(client, "/api/v1/status/buildinfo", lambda data: str(data["version"]))
+            flags = query(client, "/api/v1/status/flags", lambda data: str(data.get("enable-feature", "")))
         except (Pending, KeyError, AttributeError):
             return  # a relative of Prometheus, which may take them or not: k6's log will tell
         numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
@@ -245,19 +253,30 @@ class ExternalDeployment:
     def _has_rules(self, client: httpx.Client) -> None:
         if self._system.recording_rules is None:
             return
-        groups = until(
+
+        def names(data: Any) -> set[str]:
+            return {rule["name"] for group in data["groups"] for rule in group["rules"]}
+
+        there = until(
             "Prometheus to list its rules",
-            lambda: ask(client, "/api/v1/rules", type="record")["groups"],
+            lambda: query(client, "/api/v1/rules", names, type="record"),
             timeout=_PATIENCE,
             interval=0.5,
         )
-        there = {rule["name"] for group in groups for rule in group["rules"]}
         missing = [name for name in recorded_names(self._system.recording_rules) if name not in there]
         if missing:
             progress.say(
                 f"{self._prometheus} lacks recording rules of {self._system.recording_rules.name}: "
                 f"{', '.join(missing)}; whatever asks for them will be INCONCLUSIVE"
             )
+
+    def share(self, service: str, cores: float) -> None:  # noqa: ARG002 - a share of what is not ours
+        """Refuse: others run it."""
+        self._refuse("give a share of the CPU to", service)
+
+    def used(self, service: str) -> float:
+        """Refuse: nothing is known of its processes."""
+        self._refuse("tell the CPU of", service)
 
     def _refuse(self, what: str, service: str) -> NoReturn:
         raise Unsupported(

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from ..errors import HarnessError, ServiceDied, UsageError, WaitTimeout
+import psutil
+
+from ..errors import HarnessError, ServiceDied, UsageError, WaitTimeout, named
 from ..processes import Guarded, Pending, Plan, Ports, environment, progress, until
 from . import kept, prometheus
 from .ready import answers
@@ -185,6 +187,18 @@ class LocalDeployment:
             part.guarded.stop()
         self._spawn(part)
         self._wait_until_ready([part])
+
+    def share(self, service: str, cores: float) -> None:
+        """Give a service no more CPU than ``cores`` from now on; 0 lifts that. A restart lifts it, too."""
+        self._running(service).share(cores)
+
+    def used(self, service: str) -> float:
+        """Return the seconds of CPU that the process of a service has used."""
+        try:
+            times = psutil.Process(self._running(service).pid).cpu_times()
+        except psutil.Error as error:
+            raise ServiceDied(f"{service} does not run", expected="a process", found=named(error)) from error
+        return float(times.user + times.system)
 
     def up(self) -> None:
         """Start every service and wait until the system is ready and measured."""

@@ -7,19 +7,21 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
-from ..processes import Pending, progress, until
+from ..processes import Answer, Pending, ask, progress, until
 from ..programs import provide
 from .system import Command, Place, Process, Service, System
+
+T = TypeVar("T")
 
 NAME = "prometheus"
 INTERVAL = "5s"
 LOOKBACK = "15s"
 
-_TIMEOUT = 45.0  # seconds; a target is scraped within one interval of being there, a rule evaluated one later
+_TIMEOUT = 90.0  # seconds; a target is scraped within one interval of being there, a rule evaluated one later
 _LOOKBACK = float(LOOKBACK.removesuffix("s"))
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _RANGE = re.compile(r"\[(\d+)([smh])[\]:]")
@@ -44,7 +46,7 @@ def service(system: System) -> Service:
             )
         )
 
-    return Service(name=NAME, ports={"http": 9090}, ready="http:/-/ready", process=Process(command))
+    return Service(name=NAME, ports={"http": 9090}, ready="http:/-/ready Ready.", process=Process(command))
 
 
 def configuration(system: System, at: Place) -> dict[str, Any]:
@@ -85,7 +87,7 @@ def wait_until_measuring(url: str, system: System, alive: Callable[[], None]) ->
         WaitTimeout: says which target or rule was missing, and Prometheus' own word on it.
     """
     jobs = [one.name for one in system.services if one.scrape]
-    with httpx.Client(base_url=url, timeout=2.0, trust_env=False) as client:
+    with httpx.Client(base_url=url, trust_env=False) as client:
         if jobs:
             until(
                 "Prometheus to scrape every target",
@@ -102,6 +104,31 @@ def wait_until_measuring(url: str, system: System, alive: Callable[[], None]) ->
                 interval=0.2,
                 alive=alive,
             )
+
+
+def wait_until_scraped(url: str, *metrics: str) -> None:
+    """Wait until whatever has these metrics was scraped once more, each of its targets.
+
+    Raises:
+        WaitTimeout: says which was not.
+    """
+    with httpx.Client(base_url=url, trust_env=False) as client:
+
+        def now() -> float:  # by Prometheus' clock: a scrape before is older, whatever ours says
+            return query(client, "/api/v1/query", lambda data: float(data["result"][1]), query="time()")
+
+        def all_since() -> bool:
+            for metric in metrics:
+                oldest = f"min(timestamp({metric}))"
+                at = query(
+                    client, "/api/v1/query", lambda data: float(data["result"][0]["value"][1]), query=oldest
+                )
+                if at <= since:
+                    raise Pending(f"a {metric} was last scraped {since - at:.1f} s before that", metric)
+            return True
+
+        since = until("Prometheus to tell the time", now, timeout=_TIMEOUT)
+        until("Prometheus to scrape once more", all_since, timeout=_TIMEOUT, interval=0.2)
 
 
 def forget(url: str, system: System, *, ours: bool) -> None:
@@ -135,43 +162,51 @@ def _deleted(url: str) -> bool:
     return answer.is_success
 
 
-def ask(client: httpx.Client, path: str, **parameters: str) -> Any:
-    """Return ``data`` of an answer of Prometheus' API.
+def query(client: httpx.Client, path: str, pick: Callable[[Any], T], **parameters: str) -> T:
+    """Return what ``pick`` finds in ``data`` of an answer of Prometheus' API.
 
     Raises:
-        Pending: it did not answer, or not with success.
+        Pending: it did not answer, or not with success, or ``pick`` stumbles over it.
     """
-    try:
-        response = client.get(path, params=parameters)
-        body = response.json()
-    except (httpx.HTTPError, ValueError) as error:
-        raise Pending(f"{type(error).__name__}: {error}") from None
-    if not isinstance(body, dict) or body.get("status") != "success":
-        raise Pending(f"{path} answers {response.status_code} {response.text[:200]}")
-    return body["data"]
+
+    def read(answer: Answer) -> T:
+        body = answer.json()
+        if body["status"] != "success":
+            raise Pending(f"{path} answers {answer}")
+        return pick(body["data"])
+
+    return ask(path, read, params=parameters, client=client)
 
 
 def _all_up(client: httpx.Client, jobs: list[str]) -> bool:
-    found = ask(client, "/api/v1/query", query="up")["result"]
-    up = {one["metric"].get("job") for one in found if one["value"][1] == "1"}
-    missing = [job for job in jobs if job not in up]
-    if missing:
-        targets = ask(client, "/api/v1/targets", state="active")["activeTargets"]
-        words = {one["labels"].get("job"): one["lastError"] or "not scraped yet" for one in targets}
-        seen = "; ".join(f"{job}: {words.get(job, 'no such target')}" for job in missing)
+    def up(data: Any) -> set[str]:
+        return {one["metric"].get("job") for one in data["result"] if one["value"][1] == "1"}
+
+    def words(data: Any) -> dict[str, str]:
+        return {
+            one["labels"].get("job"): one["lastError"] or "not scraped yet" for one in data["activeTargets"]
+        }
+
+    there = query(client, "/api/v1/query", up, query="up")
+    if missing := [job for job in jobs if job not in there]:
+        said = query(client, "/api/v1/targets", words, state="active")
+        seen = "; ".join(f"{job}: {said.get(job, 'no such target')}" for job in missing)
         raise Pending(seen, ", ".join(missing))
     return True
 
 
 def _all_evaluated(client: httpx.Client) -> bool:
-    groups = ask(client, "/api/v1/rules", type="record")["groups"]
-    rules = [rule for group in groups for rule in group["rules"]]
+    def states(data: Any) -> list[tuple[str, str]]:
+        """Return each rule's name, and what keeps it from being evaluated."""
+        return [
+            (rule["name"], "" if rule["health"] == "ok" else rule.get("lastError") or "not evaluated yet")
+            for group in data["groups"]
+            for rule in group["rules"]
+        ]
+
+    rules = query(client, "/api/v1/rules", states, type="record")
     if not rules:
         raise Pending("Prometheus knows of no recording rule")
-    bad = [rule for rule in rules if rule["health"] != "ok"]
-    if bad:
-        raise Pending(
-            "; ".join(f"{rule['name']}: {rule.get('lastError') or 'not evaluated yet'}" for rule in bad),
-            f"{len(rules) - len(bad)} of {len(rules)}",
-        )
+    if bad := [f"{name}: {why}" for name, why in rules if why]:
+        raise Pending("; ".join(bad), f"{len(rules) - len(bad)} of {len(rules)}")
     return True

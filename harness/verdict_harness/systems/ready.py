@@ -5,13 +5,14 @@ from __future__ import annotations
 import http.client
 import socket
 from collections.abc import Callable
+from functools import partial
 
 from ..errors import UsageError
-from ..processes import Pending
+from ..processes import Answer, Pending, ask, not_yet
 from .brokers import live_brokers
 from .system import Endpoint, Service
 
-_SHOWN = 120  # characters of an unexpected answer
+_GOOD = (http.client.OK,)
 
 
 def answers(service: Service, endpoint: Callable[[str], Endpoint], timeout: float = 1.0) -> bool:
@@ -27,37 +28,32 @@ def answers(service: Service, endpoint: Callable[[str], Endpoint], timeout: floa
         UsageError: ``ready`` can't be understood.
     """
     kind, _, rest = service.ready.partition(":")
-    try:
-        if kind == "http":
-            _http(endpoint("http"), rest, timeout)
-        elif kind == "kafka":
-            if live_brokers(endpoint(rest), timeout) < 1:
-                raise Pending("it knows of no live broker")
-        elif kind == "tcp":
-            where = endpoint(rest)
+    if kind == "http":
+        path, _, word = rest.partition(" ")
+        return ask(f"{endpoint('http').url}{path}", partial(_says, word), good=_GOOD, timeout=timeout)
+    if kind not in ("kafka", "tcp"):
+        raise UsageError(
+            f"how {service.name} is ready can't be understood",
+            expected="http:<path>, http:<path> <word>, kafka:<port name> or tcp:<port name>",
+            found=service.ready,
+        )
+    where = endpoint(rest)
+    with not_yet(timeout):
+        if kind == "tcp":
             socket.create_connection((where.host, where.port), timeout).close()
-        else:
-            raise UsageError(
-                f"how {service.name} is ready can't be understood",
-                expected="http:<path>, kafka:<port name> or tcp:<port name>",
-                found=service.ready,
-            )
-    except TimeoutError:
-        raise Pending(f"no answer within {timeout:g} s") from None
-    except OSError as error:
-        raise Pending(error.strerror.lower() if error.strerror else str(error)) from None
-    except (http.client.HTTPException, ValueError) as error:
-        raise Pending(f"{type(error).__name__}: {error}") from None
+        elif live_brokers(where, timeout) < 1:
+            raise Pending("it knows of no live broker")
     return True
 
 
-def _http(endpoint: Endpoint, path: str, timeout: float) -> None:
-    connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=timeout)
-    try:
-        connection.request("GET", endpoint.path + path, headers={"Connection": "close"})
-        response = connection.getresponse()
-        body = response.read(_SHOWN).decode("utf-8", "replace").strip()
-    finally:
-        connection.close()
-    if response.status != http.client.OK:
-        raise Pending(f"{path} answers {response.status} {body}")
+def _says(word: str, answer: Answer) -> bool:
+    """Whether the answer has the word as a whole, among others or as a value of its JSON object."""
+    if not word:
+        return True
+    if answer.text.lstrip().startswith("{"):
+        found = word in answer.json().values()
+    else:
+        found = word in answer.text.split()
+    if not found:
+        raise Pending(f"no {word} in {answer}")
+    return True

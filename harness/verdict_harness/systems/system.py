@@ -26,6 +26,7 @@ class Capability(enum.Enum):
 
     PAUSE = "pause a service and resume it"
     KILL = "kill a service and start it again"
+    SHARE = "give a service a share of the CPU, and tell what it has used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +189,10 @@ class Service:
     Attributes:
         name: as peers call it, for example the name of its Kubernetes Service.
         ports: port names and the number each has where the service has a host of its own.
-        ready: ``"http:/health"`` (the ``http`` port answers 200 there), ``"kafka:<port name>"`` (a broker
-            answers there and names a live one) or ``"tcp:<port name>"`` (something accepts connections).
+        ready: ``"http:/health"`` (the ``http`` port answers 200 there), ``"http:/health UP"`` (and with this
+            word in its text, or as a value of its JSON object: what answers in its place while it starts
+            does not say it), ``"kafka:<port name>"`` (a broker answers there and names a live one) or
+            ``"tcp:<port name>"`` (something accepts connections).
         process: recipe for this machine; ``None`` if the service can't run as a process.
         scrape: name of the port with ``/metrics``; ``None`` if Prometheus does not scrape it.
         url_variable: the variable that says where it is when the system already runs; empty if there is none.
@@ -267,6 +270,12 @@ class Deployment(Protocol):
 
     def start(self, service: str) -> None:
         """Start a killed service again on the same ports and directory, and wait until it is ready."""
+
+    def share(self, service: str, cores: float) -> None:
+        """Give a service no more CPU than ``cores`` from now on; 0 lifts that."""
+
+    def used(self, service: str) -> float:
+        """Return the seconds of CPU that a service has used since it was started."""
 
 
 class Backend(Protocol):

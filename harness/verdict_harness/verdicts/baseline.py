@@ -16,6 +16,7 @@ from .verdict import Verdict
 from .zones import Cut, Zones
 
 _TIMES = Unit("x", 1.0, "multiple")
+_PLAIN = Unit("", 1.0, "")
 _ONE_EACH = "a series was given where one number is compared with one; ask for it over the whole window"
 
 
@@ -88,7 +89,7 @@ class Change:
         change = self._compare(before, after)
         if limit is None or limit.verdict < max(change.verdict, Verdict.INCONCLUSIVE):
             return change
-        if change.value is None:
+        if change.interval is None:
             return dataclasses.replace(limit, limit=str(self))
         if change.verdict is limit.verdict:
             return dataclasses.replace(change, reason=f"{change.reason}; {limit.reason}")
@@ -125,7 +126,7 @@ class Change:
         return f"{finding.value:+.3g} %" + (f" ({known})" if known else "")
 
     def _show(self, estimate: Estimate) -> str:
-        return shown(estimate, self.below.unit if self.below is not None else Unit("", 1.0, ""))
+        return shown(estimate, self.below.unit if self.below is not None else _PLAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +183,12 @@ class Scaling:
         single = self.single.whole if isinstance(self.single, Windows) else self.single
         if not isinstance(together, Estimate) or not isinstance(single, Estimate):
             return unfit(self, sample, _TIMES.symbol, _ONE_EACH)
-        if single.value is None or single.value <= 0 or together.value is None:
-            reason = f"one part: {shown(single, Unit('', 1.0, ''))}, of which nothing is a multiple"
+        if single.value is not None and single.value <= 0:
+            reason = f"one part: {shown(single, _PLAIN)}, of which nothing is a multiple"
             return unfit(self, sample, _TIMES.symbol, reason)
         finding = judge(self, quotient(single, together))
-        told = f"{together.value:.4g} is {finding.value or 0:.3g} times the {single.value:.4g} of one"
+        times = "against" if finding.value is None else f"is {finding.value:.3g} times"
+        told = f"{shown(together, _PLAIN)} {times} the {shown(single, _PLAIN)} of one"
         if finding.verdict is Verdict.INCONCLUSIVE:
             told += f": whether that is {self} can't be told"
         return dataclasses.replace(finding, reason=told)

@@ -106,6 +106,7 @@ class Shard:
             "recovered",
             extra={
                 "sequence": self.wal.sequence,
+                "log": self.wal.identity.of(self.wal.sequence + 1),
                 "matches": matcher.matches,
                 "seconds": round(self.metrics.recovery_seconds, 3),
                 "published_sequence": published,

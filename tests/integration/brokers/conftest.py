@@ -8,7 +8,8 @@ import subprocess
 import textwrap
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -17,12 +18,13 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from testcontainers.community.kafka import RedpandaContainer
 from testcontainers.core.container import ExecConfig
 
-from verdict_harness.processes import Ports
+from verdict_harness.processes import Pending, Ports, not_yet, running, until
 from verdict_harness.programs import provide
-from verdict_harness.systems import Endpoint, live_brokers
+from verdict_harness.systems import Endpoint, answers
 from verdict_harness.systems import kafka as kafka_service
 
 REDPANDA = "redpandadata/redpanda:v26.1.14"
+KAFKA = kafka_service()
 DISK = 512 << 20  # bytes: Redpanda sets 32 MiB aside for each partition that is written to
 TOPICS = ("orders", "matches")
 PASSING = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
@@ -60,17 +62,12 @@ class Broker(ABC):
     def bootstrap(self) -> str:
         return f"{self.host}:{self.port}"
 
-    def answers(self) -> bool:
-        try:
-            return live_brokers(Endpoint(self.host, self.port), 2.0) == 1
-        except (OSError, ValueError):
-            return False
+    def look(self) -> bool:
+        """Whether it answers; raises Pending with what it does instead."""
+        return answers(KAFKA, lambda _: Endpoint(self.host, self.port), 2.0)
 
     def wait(self) -> None:
-        deadline = time.monotonic() + 90
-        while not self.answers():
-            assert time.monotonic() < deadline, self.log()[-3000:]
-            time.sleep(0.1)
+        until("the broker", self.look, timeout=180, alive=self.alive)
 
     def restart(self, *, empty: bool = False) -> None:
         self.kill()
@@ -80,8 +77,14 @@ class Broker(ABC):
         """Make it whole after a test, whatever that did."""
         self.resume()
         self.free_disk()
-        if not self.answers():
+        try:
+            self.look()
+        except Pending:
             self.start()
+
+    @abstractmethod
+    def alive(self) -> None:
+        """Raise if it has ended."""
 
     @abstractmethod
     def log(self) -> str: ...
@@ -118,13 +121,17 @@ class KafkaProcess(Broker):
             mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", source, str(self.data)]
             self.has_disk = subprocess.run(mount, check=False, capture_output=True).returncode == 0
 
+    def alive(self) -> None:
+        assert self._process is not None
+        running(self._process, self.directory / "log")()
+
     def log(self) -> str:
         return (self.directory / "log").read_text()
 
     def start(self, *, empty: bool = False) -> None:
         if empty:
             self._empty()
-        recipe = kafka_service().process
+        recipe = KAFKA.process
         assert recipe is not None
         command = recipe.command(_At(self.directory, {"kafka": self.port, "controller": self._controller}))
         with (self.directory / "server.properties").open("a") as properties:
@@ -246,6 +253,11 @@ class Redpanda(Broker, RedpandaContainer):
         RedpandaContainer.start(self, timeout=90)
         self.wait()
 
+    def alive(self) -> None:
+        container = self.get_wrapped_container()
+        container.reload()
+        assert container.status == "running", self.log()[-3000:]
+
     def log(self) -> str:
         return b"".join(self.get_logs()).decode()
 
@@ -322,16 +334,25 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     found.heal()
 
 
+def partitions(client: Any, topic: str) -> Any:
+    """A topic's partitions; a broker that has just come back may not know yet that it has it."""
+    with not_yet():
+        found = client.list_topics(topic, timeout=20).topics[topic]
+    return found.partitions if found.error is None else None
+
+
 def end_of(consumer: Consumer, at: TopicPartition) -> int:
     """Where a partition ends; a broker that has just come back may not know yet that it leads it."""
-    deadline = time.monotonic() + 30
-    while True:
+
+    def look() -> int:
         try:
             return int(consumer.get_watermark_offsets(at, timeout=20)[1])
         except KafkaException as error:
-            if error.args[0].code() not in PASSING or time.monotonic() > deadline:
+            if error.args[0].code() not in PASSING:
                 raise
-            time.sleep(0.2)
+            raise Pending(str(error)) from error
+
+    return until(f"the end of {at}", look, timeout=60, interval=0.2)
 
 
 def everything(broker: Broker) -> list[Record]:
@@ -340,7 +361,7 @@ def everything(broker: Broker) -> list[Record]:
     try:
         found: list[Record] = []
         for topic in TOPICS:
-            there = consumer.list_topics(topic, timeout=20).topics[topic].partitions
+            there = until(f"the partitions of {topic}", partial(partitions, consumer, topic), timeout=60)
             places = [TopicPartition(topic, number, OFFSET_BEGINNING) for number in sorted(there)]
             ends = {at.partition: end_of(consumer, at) for at in places}
             consumer.assign(places)
@@ -374,9 +395,9 @@ def read_all() -> Callable[[Broker], list[Record]]:
 
 @pytest.fixture
 def consume(broker: Broker) -> Callable[..., list[Record]]:
-    """Read what both topics hold, or only the events of one log."""
+    """Read what both topics hold, or only the events of one log, by its identities."""
 
-    def read(log: str | None = None) -> list[Record]:
-        return [record for record in everything(broker) if log is None or record.event["log"] == log]
+    def read(logs: Collection[str] | None = None) -> list[Record]:
+        return [record for record in everything(broker) if logs is None or record.event["log"] in logs]
 
     return read

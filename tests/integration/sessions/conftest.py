@@ -7,16 +7,16 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 import pytest
+
+from verdict_harness.processes import Answer, Pending, ask, until, wait
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -28,7 +28,7 @@ fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C in it is a signal
 import runpy
 runpy.run_module("pytest", run_name="__main__", alter_sys=True)
 """
-MOST = 120.0  # seconds that any session may take before it counts as stuck
+MOST = 300.0  # seconds that any session may take before it counts as stuck
 
 
 @dataclass
@@ -109,30 +109,26 @@ class Running:
         return None
 
     def until(self, what: str, true: Callable[[], object]) -> None:
-        deadline = time.monotonic() + MOST
-        while not true():
+        def look() -> object:
             self.below()
-            assert self.process.poll() is None, f"it ended before {what}:\n{self.output.read_text()}"
-            assert time.monotonic() < deadline, f"not within {MOST:g} s: {what}\n{self.output.read_text()}"
-            time.sleep(0.05)
+            return true() or None
+
+        until(what, look, timeout=MOST, interval=0.05, alive=wait.running(self.process, self.output))
 
     def until_orders(self, number: int = 20) -> psutil.Process:
         """Wait until the engine has got so many orders; return its process."""
 
+        def received(answer: Answer) -> float:
+            lines = answer.text.splitlines()
+            return sum(float(one.split()[-1]) for one in lines if one.startswith("me_orders_received_total"))
+
         def got() -> bool:
             engine = self.find("-m", "engine")
-            if engine is None:
+            try:
+                port = engine.environ()["METRICS_PORT"] if engine else None
+            except psutil.Error:
                 return False
-            with contextlib.suppress(httpx.HTTPError, psutil.Error):
-                port = engine.environ()["METRICS_PORT"]
-                text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
-                counts = [
-                    line.split()[-1]
-                    for line in text.splitlines()
-                    if line.startswith("me_orders_received_total")
-                ]
-                return sum(map(float, counts)) >= number
-            return False
+            return port is not None and ask(f"http://127.0.0.1:{port}/metrics", received) >= number
 
         self.until(f"{number} orders", got)
         engine = self.find("-m", "engine")
@@ -148,11 +144,14 @@ class Running:
 
     def end(self) -> Ended:
         """Wait for its end, and see to it that nothing survives it."""
-        deadline = time.monotonic() + MOST
-        while self.process.poll() is None:
+
+        def over() -> bool:
             self.below()
-            assert time.monotonic() < deadline, f"stuck:\n{self.output.read_text()}"
-            time.sleep(0.05)
+            if self.process.poll() is None:
+                raise Pending(self.output.read_text(), "it runs")
+            return True
+
+        until("the session to end", over, timeout=MOST, interval=0.05)
         assert self.survivors() == []
         return Ended(self.process.returncode, self.output.read_text(), self.run)
 

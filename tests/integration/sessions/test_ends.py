@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from verdict_harness.processes import until
+
 NAMES = ("little.match-p99", "little.client-p99", "little.errors", "little.matches")
 USAGE_ERROR, INTERRUPTED = 4, 2
 
@@ -90,9 +92,7 @@ def test_a_session_that_is_killed_leaves_no_process_and_no_pass(little, how, num
     assert running.find("-m", "engine")
     assert running.find("k6", "run")
     how(running)
-    deadline = time.monotonic() + 20
-    while running.survivors() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    until("the guards to end everything", lambda: not running.survivors(), timeout=120)
     ended = running.end()
     assert ended.status == -number
     assert "Traceback" not in ended.text

@@ -21,6 +21,7 @@ from engine.events import portion as portion_module
 from engine.events import publisher as publisher_module
 from engine.events.portion import Portion
 from engine.shard import Shard
+from verdict_harness.processes import until
 
 Make = Callable[..., Shard]
 
@@ -339,9 +340,7 @@ def test_a_saved_sequence_has_its_own_marks(
         if path.name == "published.tmp" and not saved:
             broker.open.clear()
             broker.lose_disk()
-            give_up = time.monotonic() + 20
-            while not made.publisher.resends and time.monotonic() < give_up:
-                time.sleep(0.001)
+            until("the loss to be noticed", lambda: made.publisher.resends > 0, timeout=60, interval=0.001)
         return opened(path, *mode, **more)
 
     def replace(path: Path, target: Path) -> Path:

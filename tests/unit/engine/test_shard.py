@@ -5,6 +5,7 @@
 import asyncio
 import errno
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -389,3 +390,16 @@ def test_the_summary_counts_what_happened_since_the_last(
     told = record.__dict__
     assert (told["orders"], told["matches"], told["rejected"], told["asks"]) == (1, 1, 1, 0)
     assert 0 < told["match_p99_ms"] < 10_000
+
+
+def test_an_order_is_measured_from_when_its_bytes_were_read(shard: Make) -> None:
+    made = shard()
+    made.ready = True
+    began = time.perf_counter()
+
+    made.accept(body(100, 1), began - 3.0)
+    made._consume()
+
+    assert 3.0 <= made.metrics.match.sum < 3.0 + (time.perf_counter() - began)
+    assert made.metrics.validation.sum < 3.0, "the other stages are not"
+    assert 0 < made.metrics.ring_wait.sum < 3.0

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from engine.events import events
 from engine.books import Matcher
+from engine.events import events
 from engine.orders import Order
 from experiments.judging.oracle import EXECUTED, PLACED, SEEDED, audit
 
@@ -142,7 +142,6 @@ def test_a_new_log_has_new_books():
 def test_depth_is_watched_while_orders_of_the_load_come():
     account = audit(ORDERS, MATCHES, "o4")["a"]
     assert account.opening == {"bid": 0, "ask": 3}
-
 
 
 def test_an_event_of_another_type():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from verdict_harness.errors import FaultError, ServiceDied
@@ -160,8 +162,10 @@ def test_a_schedule_counts_from_when_it_happened(
 ) -> None:
     deployed.append(fake := Fake())
     clock = [1000.0]
-    monkeypatch.setattr(chaos.time, "time", lambda: clock[0])
-    monkeypatch.setattr(chaos.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    ours = SimpleNamespace(
+        time=lambda: clock[0], sleep=lambda seconds: clock.__setitem__(0, clock[0] + seconds)
+    )
+    monkeypatch.setattr(chaos, "time", ours)  # not the module, which others read
     fault = chaos.pause(fake, "broker")
     (_, inject), (off, heal) = fault.schedule(after=60, lasting=120)
     inject()

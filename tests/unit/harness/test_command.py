@@ -4,15 +4,13 @@ import os
 import signal
 import sys
 import threading
-import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
 from verdict_harness.errors import CommandError
-from verdict_harness.processes import Cancelled, run, tail
+from verdict_harness.processes import Cancelled, run, tail, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,13 +22,14 @@ def python(code: str) -> list[str]:
 
 def gone(pid: int) -> bool:
     """Whether a process has ended; waits, because a killed grandchild is reaped by init in its own time."""
-    for _ in range(200):
-        with suppress(psutil.NoSuchProcess):
-            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-                time.sleep(0.01)
-                continue
-        return True
-    return False
+
+    def ended() -> bool:
+        try:
+            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    return until("its end", ended, timeout=30, interval=0.01)
 
 
 PARENT_OF_A_SLEEPER = (

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from verdict_harness.errors import CommandError, EvidenceError, HarnessError, LoadError
+from verdict_harness.errors import CommandError, EvidenceError, HarnessError, LoadError, UsageError
 from verdict_harness.record import Evidence, files, write_atomic
 
 
@@ -253,10 +253,66 @@ def test_a_run_without_its_end_is_not_replayed(live):
 @pytest.mark.parametrize("name", ["manifest.json", "run.json"])
 def test_a_damaged_description_is_noticed(live, name):
     live.seal()
-    damaged = json.loads((live.directory / name).read_text()) | {"format": 99}
+    damaged = json.loads((live.directory / name).read_text()) | {"sha256": None}
     (live.directory / name).write_text(json.dumps(damaged))
     with pytest.raises(EvidenceError, match="damaged"):
         Evidence.replay(live.directory)
+
+
+def test_a_run_of_another_format_names_the_version_that_reads_it(live):
+    live.note(versions={"verdict-harness": "0.0.7"})
+    live.seal()
+    path = live.directory / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 1}))
+    with pytest.raises(EvidenceError, match="another version") as caught:
+        Evidence.replay(live.directory)
+    assert "verdict-harness 0.0.7" in caught.value.todo
+
+
+def test_every_file_is_checked_and_the_manifest_has_a_digest(live):
+    live.fact("one", lambda: 1)
+    (live.folder("loads") / "raw.csv").write_text("1,2")
+    assert live.digest == ""
+    live.seal()
+    again = Evidence.replay(live.directory)
+    manifest = (live.directory / "manifest.json").read_bytes()
+    assert again.digest == live.digest == hashlib.sha256(manifest).hexdigest()
+    assert again.damage == ()
+    (live.directory / "loads" / "raw.csv").write_text("1,3")
+    live.where("one").unlink()
+    (live.directory / "loads" / "more.csv").write_text("")
+    assert set(Evidence.replay(live.directory).damage) == {
+        "loads/raw.csv was changed",
+        f"{live.where('one').relative_to(live.directory)} is missing",
+        "loads/more.csv was added",
+    }
+
+
+def test_what_was_derived_is_derived_again(live):
+    live.confirm("load A2", {"p99": 3}, never)  # live, nobody asks
+    live.seal()
+    again = Evidence.replay(live.directory)
+    again.confirm("load A2", {"p99": 3, "counts": [1, 2]}, lambda: {"p99": 3, "counts": (1, 2)})
+    assert again.differences == []
+    again.confirm("load A2", {"p99": 3, "inner": {"n": 1}}, lambda: {"p99": 4, "inner": {"n": 2}})
+    again.confirm("load A3", 1, lambda: json.loads(""))
+    assert again.differences[:2] == [
+        "load A2: p99 is recorded as 3, and the raw samples give 4",
+        "load A2: inner: n is recorded as 1, and the raw samples give 2",
+    ]
+    assert "load A3 can't be derived from raw samples again: JSONDecodeError" in again.differences[2]
+
+
+def test_a_run_can_be_named_beforehand_once(tmp_path):
+    def create(name):
+        return Evidence.create(tmp_path, profile="full", backend="local", run_id=name)
+
+    assert create("nightly-7").run_id == "nightly-7"
+    with pytest.raises(UsageError, match="such a run already"):
+        create("nightly-7")
+    for name in ("../up", "a b", "-x", "x" * 64):
+        with pytest.raises(UsageError, match="no name for a run"):
+            create(name)
 
 
 def test_the_manifest_vouches_for_all_files_but_the_conclusions(live):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import shutil
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -174,8 +173,7 @@ def test_other_flags_are_another_entry() -> None:
 def test_a_portable_entry_does_not_name_the_platform(monkeypatch: pytest.MonkeyPatch) -> None:
     portable, other = offer(portable=True).recipe, offer().recipe
     here = store.entry(portable), store.entry(other)
-    monkeypatch.setattr(store.platform, "machine", lambda: "aarch64")
-    monkeypatch.setattr(store.sys, "platform", "darwin")
+    monkeypatch.setattr(store, "which_platform", lambda: ("darwin", "arm64"))
     assert (store.entry(portable) == here[0], store.entry(other) == here[1]) == (True, False)
 
 
@@ -183,8 +181,7 @@ def test_a_portable_entry_does_not_name_the_platform(monkeypatch: pytest.MonkeyP
 def test_a_platform_that_nothing_can_be_made_for(
     monkeypatch: pytest.MonkeyPatch, cache: Path, system: str, machine: str
 ) -> None:
-    monkeypatch.setattr(store.platform, "machine", lambda: machine)
-    monkeypatch.setattr(store.sys, "platform", system)
+    monkeypatch.setattr(store, "which_platform", lambda: (system, machine))
     offer()
     with pytest.raises(ProgramError) as caught:
         provide("tool")
@@ -195,8 +192,7 @@ def test_a_platform_that_nothing_can_be_made_for(
 
 
 def test_too_little_room_is_said_before_anything_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
-    full = shutil.disk_usage("/")._replace(free=5_000_000)
-    monkeypatch.setattr(store.shutil, "disk_usage", lambda _: full)
+    monkeypatch.setattr(store, "_free", lambda _: 5_000_000)
     offer(lambda _: pytest.fail("began without room"), disk=7_000_000)
     with pytest.raises(ProgramError) as caught:
         provide("tool")
@@ -205,8 +201,7 @@ def test_too_little_room_is_said_before_anything_is_fetched(monkeypatch: pytest.
 
 
 def test_what_earlier_tries_fetched_counts_as_room(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    full = shutil.disk_usage("/")._replace(free=5_000_000)
-    monkeypatch.setattr(store.shutil, "disk_usage", lambda _: full)
+    monkeypatch.setattr(store, "_free", lambda _: 5_000_000)
     (cache / "work").mkdir(parents=True)
     (cache / "work" / "fetched").write_bytes(b"x" * 2_500_000)
     offer(disk=7_000_000)

@@ -152,7 +152,7 @@ def test_kafka_is_not_looked_for_on_path(tmp_path: Path) -> None:
 def test_on_a_platform_that_nothing_is_made_for_the_users_own_still_serve(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store.platform, "machine", lambda: "riscv64")
+    monkeypatch.setattr(store, "which_platform", lambda: ("linux", "riscv64"))
     assert locate("k6") is None
     k6(tmp_path / "bin" / "k6")
     program = locate("k6")

@@ -1,11 +1,11 @@
 """What a person sees while something takes its time, on a terminal and in a log."""
 
 import io
-import os
 import re
 
 import pytest
 
+from verdict_harness.processes import progress
 from verdict_harness.processes.progress import Reporter
 
 
@@ -71,7 +71,7 @@ class Screen(io.StringIO):
 def screen(monkeypatch):
     screen = Screen()
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((screen.columns, screen.rows)))
+    monkeypatch.setattr(progress, "_columns", lambda _: screen.columns)
     return screen
 
 

@@ -35,7 +35,7 @@ CONTRACT: dict[str, tuple[str, str, float, int, int, dict[str, tuple[int, int]]]
 
 
 def test_the_experiments_are_the_contracts() -> None:
-    assert set(EXPERIMENTS) == {*CONTRACT, "smoke", "isolation"}
+    assert set(EXPERIMENTS) == {*CONTRACT, "smoke"}
 
 
 @pytest.mark.parametrize("name", CONTRACT)
@@ -57,12 +57,6 @@ def test_the_depths_of_a3() -> None:
 def test_the_brokers_pause_in_a4() -> None:
     outage = EXPERIMENTS["A4"]["outage"]
     assert outage == {"start_s": {"full": 60, "quick": 15}, "length_s": {"full": 120, "quick": 15}}
-
-
-def test_in_the_isolation_load_the_steady_shards_rate_does_not_change() -> None:
-    given = EXPERIMENTS["isolation"]
-    peak = max(stage["to"] for stage in given["stages"])
-    assert peak / given["steady"]["one_of"] == given["arrivals"]["rate"] == 84 / 3
 
 
 def test_the_ramp_has_the_same_shape_in_both_profiles() -> None:

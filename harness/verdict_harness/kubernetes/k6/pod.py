@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ...errors import CommandError, HarnessError
-from ...processes import Guarded, Plan, progress
+from ...processes import Guarded, Pending, Plan, progress
 from ...systems import RAW, SUMMARY, Brief, Remains, difference
 from .. import diagnosis, pods
 from ..kubectl import Kubectl
@@ -136,13 +136,13 @@ class Pod:
             try:
                 self._look()
                 self._answered = time.monotonic()
-            except CommandError as error:
+            except (CommandError, Pending) as error:
                 if time.monotonic() - self._answered > _DEAF:
                     self._over = f"for {_DEAF:g} s nobody could see what k6's pod does: {error}"
 
     def _look(self) -> None:
         """Look at the pod: why it runs no more, or never will; follow what it says once it does."""
-        found = self._kubectl.json("get", "pods", f"--selector=job-name={self._job}")["items"]
+        found = self._kubectl.look("pods", f"--selector=job-name={self._job}")
         if self._pod is not None:  # never one that the Job made in its place: that is another load
             found = [one for one in found if one["metadata"]["uid"] == self._pod["metadata"]["uid"]]
             if not found:

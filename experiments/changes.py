@@ -1,0 +1,98 @@
+"""Small changes of latency, told from chance by blocks in turn: a broker or a neighbor on and off."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import httpx
+
+from verdict_harness.loads import Interleaved, Plan, Schedule, Stage
+from verdict_harness.processes import Pending, until
+from verdict_harness.systems import Deployment
+
+from . import constant
+from .exchange import BROKER, shard_service
+
+RATE = {"full": 340, "quick": 600}  # orders/s: plenty for a p99, and below a third of a shard's core
+NEIGHBOR = 170  # orders/s
+UNDER_WAY = 4.0  # seconds in which what was under way when the broker went may still be acknowledged
+DRAIN = 60.0  # seconds that the shard has to hand over what it kept, once the broker is back
+
+
+def schedules(*, quick: bool) -> list[Schedule]:
+    """Return what is run until it is decided: it is looked at after 6, 12 and 24 pairs of blocks."""
+    if quick:
+        return [Schedule(6, block=7.0, switch=5.0)]
+    return [Schedule(pairs, block=20.0, switch=6.0) for pairs in (6, 6, 12)]
+
+
+def broker_gone(stage: Stage) -> Interleaved:
+    """Return the comparison of a shard whose broker is paused with the same shard when it is not."""
+
+    def load(name: str, schedule: Schedule) -> Plan:
+        return constant.plan(
+            name,
+            stage.run.run_id,
+            rate=RATE[stage.run.profile],
+            seconds=schedule.seconds,
+            settle=schedule.settle,
+            target="shard",
+        )
+
+    return Interleaved(stage, "A4-change", schedules(quick=stage.run.quick), load, _broker)
+
+
+def neighbor_busy(stage: Stage) -> Interleaved:
+    """Return the comparison of shard a while shard b has a load with the same while it has none."""
+
+    def load(name: str, schedule: Schedule) -> Plan:
+        on = [span for span in schedule.spans if span.arm == "B"]
+        # the neighbor's load begins with the switch, so that a block has it from its beginning
+        spans = [
+            f"{one.start - schedule.switch:g}-{other.end:g}"
+            for one, other in zip(on[::2], on[1::2], strict=True)
+        ]
+        env = {"NEIGHBOR": str(NEIGHBOR), "NEIGHBOR_ON": ",".join(spans)}
+        return constant.plan(
+            name,
+            stage.run.run_id,
+            rate=RATE[stage.run.profile],
+            seconds=schedule.seconds,
+            settle=schedule.settle,
+            env=env,
+        )
+
+    return Interleaved(stage, "B2-isolation", schedules(quick=stage.run.quick), load)
+
+
+def _broker(deployment: Deployment) -> Mapping[Literal["A", "B"], Callable[[], float]]:
+    """Return how the broker goes, and how it comes back; each returns when that had taken hold."""
+
+    def gone() -> float:
+        deployment.pause(BROKER)
+        return time.time() + UNDER_WAY
+
+    def back() -> float:
+        deployment.resume(BROKER)
+        metrics = deployment.endpoint(shard_service("a"), "metrics").url + "/metrics"
+        with httpx.Client(timeout=5.0, trust_env=False) as http:
+            until("shard a to hand over what it kept", lambda: _drained(http, metrics), timeout=DRAIN)
+        return time.time()
+
+    return {"A": back, "B": gone}
+
+
+def _drained(http: httpx.Client, metrics: str) -> bool:
+    try:
+        lines = http.get(metrics).text.splitlines()
+    except httpx.HTTPError as error:
+        raise Pending(f"{type(error).__name__}: {error}") from error
+    backlog = [float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("me_event_backlog_orders{")]
+    if not backlog:
+        raise Pending("no me_event_backlog_orders")
+    # what is under way between two batches is no backlog
+    if backlog[0] > RATE["full"]:
+        raise Pending(f"{backlog[0]:.0f} orders behind")
+    return True

@@ -1,0 +1,177 @@
+"""Performs the search of :mod:`.capacity`: each trial is a load on the system that is up, and on record."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import HarnessError
+from ..processes import progress
+from ..samples import Estimate, exact
+from ..systems import Deployment
+from . import sustained
+from .capacity import Arm, Ask, Claim, Conclusion, Outcome, Ruling, Trial, step
+from .trial import Plan, Stage
+
+SETTLE = 3.0  # seconds at the beginning of a trial that are not judged
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a shared part needs of a core for each order.
+
+    Attributes:
+        service: its name.
+        seconds: of CPU an order.
+        parts: how many parts with a whole core each would fill it.
+        orders: how many that was seen of.
+    """
+
+    service: str
+    seconds: float
+    parts: float
+    orders: int
+
+    @property
+    def most(self) -> float:
+        """Orders/s at which it fills a core of its own."""
+        return 1 / self.seconds
+
+
+@dataclass
+class Capacity:
+    """Whether many parts sustain so many times what one does, found out by loading them.
+
+    Attributes:
+        stage: where loads are run.
+        name: of the search; each trial's load is called after it.
+        claim: what is to be shown.
+        load: makes the load of a trial, given its name and what is asked for; it lasts ``SETTLE`` seconds
+            longer than that.
+        parts: the services that one, and many, are.
+        shared: services that both use.
+        share: cores that each part may use at the most, the same in both; ``None``: a whole one.
+        trials: what was found so far.
+        ended: unix seconds of the last one's end.
+        demands: what shared parts need; known at the end.
+    """
+
+    stage: Stage
+    name: str
+    claim: Claim
+    load: Callable[[str, Ask], Plan]
+    parts: dict[Arm, Sequence[str]]
+    shared: Sequence[str] = ()
+    share: float | None = None
+    trials: list[Trial] = field(default_factory=list)
+    ended: float = 0.0
+    demands: tuple[Demand, ...] = ()
+
+    def conclude(self) -> Conclusion:
+        """Load until it is decided; return what came out.
+
+        Raises:
+            Unsupported: the backend can't share out the CPU, or tell what was used of it.
+        """
+        spent: list[tuple[Trial, sustained.Used | None, int]] = []
+        while isinstance(asked := step(self.claim, self.trials), Ask):
+            number = len(self.trials) + 1
+            progress.say(f"{self.name}: trial {number}, {asked.rate:.0f}/s on {asked.arm.value}: {asked.why}")
+            trial, used, orders = self._try(f"{self.name}-{number}", asked)
+            what = f" ({trial.broke})" if trial.broke else ""
+            progress.say(f"{self.name}: {asked.rate:.0f}/s on {asked.arm.value} {trial.outcome.value}{what}")
+            self.trials.append(trial)
+            spent.append((trial, used, orders))
+        self.demands = _demands(spent, self.parts, self.shared)
+        return asked
+
+    def factor(self) -> Estimate:
+        """Return how many times what one part does not sustain many sustain; see :meth:`conclude`."""
+        found = self.conclude()
+        counted = max(1, sum(round(t.ask.rate * t.ask.seconds) for t in self.trials))
+        estimate = exact(
+            f"{self.name}: the rate that {self.claim.parts} sustain, by what one does not",
+            max(0.0, min(self.claim.factor, found.hi)),
+            self.ended,
+            n=counted,
+            counted="orders",
+        )
+        if found.ruling is Ruling.FAILS:  # at the limit itself they did not
+            lower = self.claim.factor * (1 - 1e-6)
+            estimate = exact(estimate.query, lower, self.ended, n=counted, counted="orders")
+        return estimate.widened(
+            "chance" if found.ruling is not Ruling.OPEN else "instrument",
+            found.reason,
+            lo=found.lo,
+            hi=min(found.hi, estimate.hi) if found.ruling is Ruling.FAILS else found.hi,
+            instrument="" if found.ruling is not Ruling.OPEN else "machine",
+            cure="" if found.ruling is not Ruling.OPEN else "a quieter machine, or more cores",
+        )
+
+    def _try(self, name: str, ask: Ask) -> tuple[Trial, sustained.Used | None, int]:
+        meters: list[sustained.Meter] = []
+        plan = self.load(name, ask)
+
+        def actions(deployment: Deployment) -> Sequence[tuple[float, Callable[[], None]]]:
+            for service in self.parts[Arm.MANY]:
+                deployment.share(service, self.share or 0.0)
+            meters.append(sustained.Meter(deployment, [*self.parts[Arm.MANY], *self.shared]))
+            return [*plan.actions(deployment), *meters[0].actions(SETTLE, SETTLE + ask.seconds - 0.3)]
+
+        try:
+            done = self.stage.trial(dataclasses.replace(plan, actions=actions))
+        finally:
+            if meters:
+                for service in self.parts[Arm.MANY]:
+                    _lift(meters[0].deployment, service)
+        record: Any = self.stage.run.evidence.fact(f"CPU of {name}", lambda: meters[0].readings)
+        orders = done.kept.orders
+        span = orders.began + SETTLE, orders.began + SETTLE + ask.seconds
+        due = orders.due(*span)
+        self.ended = span[1]
+        used = sustained.used(record)
+        trial = sustained.judge(
+            ask,
+            due,
+            span,
+            trouble="; ".join(one.text for one in done.load.trouble),
+            spent=used,
+            share=self.share,
+            parts=self.parts[ask.arm],
+        )
+        return trial, used, len(due)
+
+
+def _lift(deployment: Deployment, service: str) -> None:
+    try:
+        deployment.share(service, 0.0)
+    except HarnessError:  # it died, which the load has told
+        return
+
+
+def _demands(
+    spent: Sequence[tuple[Trial, sustained.Used | None, int]],
+    parts: dict[Arm, Sequence[str]],
+    shared: Sequence[str],
+) -> tuple[Demand, ...]:
+    """Return what the shared parts need, by the trials in which many parts were loaded."""
+    seen = [
+        (used, orders)
+        for trial, used, orders in spent
+        if used is not None and trial.ask.arm is Arm.MANY and trial.outcome is not Outcome.VOID
+    ]
+    total = sum(orders for _, orders in seen)
+    if not total:
+        return ()
+
+    def each(services: Sequence[str]) -> float:
+        return sum(used.cores[name] * used.seconds for used, _ in seen for name in services) / total
+
+    part = each(parts[Arm.MANY])
+    found = ((service, each([service])) for service in shared)
+    return tuple(Demand(service, need, part / need, total) for service, need in found if need > 0)
+
+
+__all__ = ["SETTLE", "Capacity", "Claim", "Conclusion", "Demand", "Ruling"]

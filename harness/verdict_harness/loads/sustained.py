@@ -1,0 +1,179 @@
+"""Whether a system sustained a constant rate: by its orders, and by what its parts used of the CPU.
+
+A rate is sustained if the orders were offered as planned, nearly all of them accepted, if those under way
+neither grew nor were more than a latency of 0.2 s makes of them (Little's law), and if the 99th
+percentile, from when each was due, is below that. Where the generator or the machine was what broke, the
+trial is void: it says nothing.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+
+from ..record import Json
+from ..systems import Deployment
+from .capacity import Ask, Outcome, Trial
+from .orders import Fate, Order
+
+LATENCY = 0.2  # seconds, at the 99th percentile and on average
+ACCEPTED = 0.99  # share of what was offered, at least
+GROWTH = 0.01  # of the rate: how many orders/s may pile up
+BUSY = 0.85  # share of the machine's CPU beyond which it is the machine that is measured
+UNSENT = 0.005  # share of the orders that k6 may send late or not at all
+_STEP = 0.25  # seconds between two looks at how many orders are under way
+
+
+@dataclass
+class Meter:
+    """Reads what the services of a deployment, and the machine, have used of the CPU.
+
+    Attributes:
+        deployment: what is up.
+        services: which of them.
+        readings: what was read, in order of time.
+    """
+
+    deployment: Deployment
+    services: Sequence[str]
+    readings: list[dict[str, Any]] = field(default_factory=list)
+
+    def read(self) -> None:
+        """Take a reading."""
+        times = psutil.cpu_times()
+        idle = times.idle + getattr(times, "iowait", 0.0)
+        self.readings.append(
+            {
+                "at": time.time(),
+                "used": {service: self.deployment.used(service) for service in self.services},
+                "idle": idle,
+                "cores": psutil.cpu_count() or 1,
+            }
+        )
+
+    def actions(self, start: float, end: float) -> list[tuple[float, Callable[[], None]]]:
+        """Return what is to be done when in a load: a reading at either end of its judged part."""
+        return [(start, self.read), (end, self.read)]
+
+    def to_json(self) -> Json:
+        """Return the readings as they go on record."""
+        return list(self.readings)
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What was used between two readings.
+
+    Attributes:
+        cores: by service: how many cores, on average.
+        busy: share of the machine's CPU that was in use, 0 to 1.
+        seconds: between the two.
+    """
+
+    cores: Mapping[str, float]
+    busy: float
+    seconds: float
+
+
+def used(readings: Sequence[Mapping[str, Any]]) -> Used | None:
+    """Return what was used from the first to the last of some readings; ``None`` of fewer than two.
+
+    >>> first = {"at": 0.0, "used": {"a": 1.0}, "idle": 10.0, "cores": 2}
+    >>> used([first, {"at": 10.0, "used": {"a": 2.0}, "idle": 20.0, "cores": 2}])
+    Used(cores={'a': 0.1}, busy=0.5, seconds=10.0)
+    """
+    if len(readings) < 2:  # noqa: PLR2004 - a difference is between two
+        return None
+    first, last = readings[0], readings[-1]
+    seconds = last["at"] - first["at"]
+    if seconds <= 0:
+        return None
+    cores = {name: (last["used"][name] - before) / seconds for name, before in first["used"].items()}
+    busy = 1 - (last["idle"] - first["idle"]) / (seconds * first["cores"])
+    return Used(cores, min(1.0, max(0.0, busy)), seconds)
+
+
+def judge(  # noqa: PLR0913 - each is one thing that a trial leaves
+    ask: Ask,
+    orders: Sequence[Order],
+    span: tuple[float, float],
+    *,
+    trouble: str = "",
+    spent: Used | None = None,
+    share: float | None = None,
+    parts: Sequence[str] = (),
+    backlog: Sequence[float] = (),
+) -> Trial:
+    """Return what a trial showed.
+
+    Args:
+        ask: what was asked for.
+        orders: those that were due in the judged part.
+        span: its beginning and end, unix seconds.
+        trouble: why the load was not what it claims, through no fault of the system's.
+        spent: what was used of the CPU; ``None`` if that is not known.
+        share: cores that each part may use at the most; ``None`` if it may use one.
+        parts: the services that are loaded.
+        backlog: what waits to be handed on by the parts, in order of time; empty if nothing does.
+    """
+    limit = 1.0 if share is None else share
+    full = None if spent is None else max((spent.cores[part] / limit for part in parts), default=None)
+    if void := _void(orders, trouble, spent):
+        return Trial(ask, Outcome.VOID, void, full)
+    broke = _broke(ask.rate, orders, span, backlog)
+    return Trial(ask, Outcome.EXCEEDED if broke else Outcome.SUSTAINED, broke, full)
+
+
+def _void(orders: Sequence[Order], trouble: str, spent: Used | None) -> str:
+    if not orders:
+        return trouble or "no order was due"
+    spared = sum(order.fate is Fate.UNSENT for order in orders)
+    if spared > UNSENT * len(orders):
+        return f"k6 did not send {spared} of {len(orders)} orders"
+    if spent is not None and spent.busy > BUSY:
+        return f"the machine was {spent.busy:.0%} busy"
+    return trouble
+
+
+def _broke(rate: float, orders: Sequence[Order], span: tuple[float, float], backlog: Sequence[float]) -> str:
+    """Return what broke first, as people would name it; empty if nothing did."""
+    lost = sum(order.fate is not Fate.ACCEPTED for order in orders)
+    if lost > (1 - ACCEPTED) * len(orders):
+        return f"{lost} of {len(orders)} orders were not accepted in time"
+    waited = sorted(order.waited for order in orders)
+    p99 = waited[max(0, math.ceil(0.99 * len(waited) - 1e-9) - 1)]
+    if p99 >= LATENCY:
+        return f"p99 at the client was {p99 * 1000:.0f} ms"
+    looks, under_way = _under_way(orders, *span)
+    if under_way and under_way[-1] > rate * LATENCY:
+        return f"{under_way[-1]} orders were under way at the end"
+    if (slope := _slope(looks, under_way)) > GROWTH * rate:
+        return f"orders under way grew by {slope:.1f}/s"
+    if len(backlog) > 1 and backlog[-1] - backlog[0] > max(rate, GROWTH * rate * (span[1] - span[0])):
+        return f"the backlog grew from {backlog[0]:.0f} to {backlog[-1]:.0f}"
+    return ""
+
+
+def _under_way(orders: Sequence[Order], start: float, end: float) -> tuple[list[float], list[int]]:
+    """Return how many orders were due and not answered, at looks a quarter of a second apart."""
+    due = sorted(order.due for order in orders)
+    answered = sorted(order.due + order.waited for order in orders)
+    looks = [start + _STEP * n for n in range(int((end - start) / _STEP) + 1)]
+    return looks, [bisect.bisect_right(due, at) - bisect.bisect_right(answered, at) for at in looks]
+
+
+def _slope(times: Sequence[float], values: Sequence[float]) -> float:
+    """Return by how much a value grows in a second, by least squares; 0 of fewer than two."""
+    n = len(times)
+    if n < 2:  # noqa: PLR2004 - a line takes two
+        return 0.0
+    middle, mean = sum(times) / n, sum(values) / n
+    spread = sum((at - middle) ** 2 for at in times)
+    pairs = zip(times, values, strict=True)
+    return sum((at - middle) * (value - mean) for at, value in pairs) / spread if spread else 0.0

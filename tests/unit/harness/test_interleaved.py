@@ -1,0 +1,82 @@
+"""Blocks in turn: when they are, which came about, and what is said of them."""
+
+import math
+import random
+
+import pytest
+
+from verdict_harness.loads.interleaved import Judged, Schedule, change, judged
+from verdict_harness.samples import Block
+
+SCHEDULE = Schedule(pairs=6, block=10, switch=5, settle=4)
+
+
+def pairs(factor=1.0, *, bursts=0.0, seed=1, many=6):
+    draw = random.Random(seed)
+
+    def block(times):
+        times *= 4 if draw.random() < bursts else 1
+        return Block(tuple(sorted(times * draw.uniform(1, 1.2) for _ in range(300))))
+
+    return [(block(1.0), block(factor)) for _ in range(many)]
+
+
+def test_each_pair_has_one_switch_and_both_arms():
+    spans = SCHEDULE.spans
+    assert "".join(span.arm for span in spans) == "ABBAABBAABBA"
+    assert len(list(SCHEDULE.switches())) == SCHEDULE.pairs
+    assert all(span.end - span.start == SCHEDULE.block for span in spans)
+    assert SCHEDULE.seconds == 4 + 12 * 10 + 6 * 5
+
+
+def test_blocks_begin_when_their_switch_has_taken_hold():
+    held = {f"{at:g}": 1000 + at + 2 for at, _ in SCHEDULE.switches()}
+    held["14"] = 1000 + 21.0  # it took 7 s, two of them of the block
+    found = judged(SCHEDULE, 1000.0, held)
+    assert found[0] == Judged(a=(1004.0, 1014.0), b=(1021.0, 1029.0))
+    assert found[1] == Judged(a=(1044.0, 1054.0), b=(1029.0, 1039.0))
+    assert len(found) == 6
+
+
+def test_a_pair_of_which_a_switch_left_too_little_is_none():
+    held = {f"{at:g}": 1000 + at + 2 for at, _ in SCHEDULE.switches()}
+    held["14"] = 1000 + 26.0
+    found = judged(SCHEDULE, 1000.0, held)
+    assert len(found) == 5
+    assert found[0].a == (1044.0, 1054.0)
+
+
+def test_without_a_word_a_switch_takes_as_long_as_planned():
+    assert judged(SCHEDULE, 0.0, {})[0] == Judged(a=(4.0, 14.0), b=(19.0, 29.0))
+
+
+def test_no_change_is_within_the_limit():
+    found = change("q", pairs(), 0.99, limit=0.1, at=0.0, looks=(6,))
+    assert found.hi <= 0.1
+    assert found.n == 3600
+    assert "A against A" in found.doubts[-1].text
+
+
+def test_a_change_is_beyond_the_limit():
+    assert change("q", pairs(1.3), 0.99, limit=0.1, at=0.0, looks=(6,)).lo > 0.1
+
+
+def test_a_machine_that_can_not_tell_leaves_it_open_and_says_so():
+    restless = [
+        (Block(tuple(4 * one for one in a.values)) if n % 2 else a, b) for n, (a, b) in enumerate(pairs())
+    ]
+    found = change("q", restless, 0.99, limit=0.1, at=0.0, looks=(6,))
+    assert (found.lo, found.hi) == (-1.0, math.inf)
+    assert found.doubts[-1].instrument == "machine"
+    assert "A against A" in found.doubts[-1].text
+
+
+@pytest.mark.parametrize("bursts", [0.0, 0.3])
+def test_a_huge_change_is_one_on_any_machine(bursts):
+    assert change("q", pairs(30.0, bursts=bursts), 0.99, limit=0.1, at=0.0, looks=(6,)).lo > 1.0
+
+
+def test_what_is_never_answered_is_a_change_beyond_any_limit():
+    gone = Block((1.0,) * 90 + (math.inf,) * 10)
+    found = change("q", [(a, gone) for a, _ in pairs()], 0.99, limit=0.1, at=0.0, looks=(6,))
+    assert found.lo > 1000
