@@ -25,7 +25,8 @@ import os, pathlib
 
 def pytest_collection_finish(session):
     marks = [(item, item.get_closest_marker("criterion")) for item in session.items]
-    ids = [mark.args[0].format_map(getattr(getattr(item, "callspec", 0), "params", {})) for item, mark in marks]
+    params = [getattr(getattr(item, "callspec", 0), "params", {}) for item, _ in marks]
+    ids = [mark.args[0].format_map(some) for (_, mark), some in zip(marks, params)]
     pathlib.Path(os.environ["FOUND"]).write_text("\\n".join(ids))
 """
 
