@@ -43,8 +43,8 @@ class Load:
     def server(self):
         return self
 
-    def growth(self, counter, *, shard):
-        assert shard == "a"
+    def growth(self, counter, *, of, shard):
+        assert (of, shard) == ("me_orders_received_total", "a")
         number = {"me_event_publish_errors_total": self.errors, "me_events_published_total": self.sent}[
             counter
         ]

@@ -18,11 +18,11 @@ SCRIPTS = sorted(K6.glob("*.js"))
 CONTRACT: dict[str, tuple[str, str, float, int, int, dict[str, tuple[int, int]]]] = {
     "A1": ("test-asr1-a1-warmup.js", "shard", 500 / 60, 120, 12, {"a": (500, 50)}),
     "A2": ("test-asr1-a2-normal-load.js", "shard", 17, 300, 40, {"a": (500, 50)}),
-    "A3": ("test-asr1-a3-depth-variation.js", "shard", 17, 180, 26, {"a": (1000, 100)}),
+    "A3": ("test-asr1-a3-depth-variation.js", "shard", 17, 180, 31, {"a": (1000, 100)}),
     "A4": ("test-asr1-a4-kafka-degradation.js", "shard", 17, 180, 42, {"a": (500, 50)}),
-    "B1": ("test-asr2-b1-baseline.js", "shard", 17, 180, 30, {"a": (500, 50)}),
+    "B1": ("test-asr2-b1-baseline.js", "shard", 17, 180, 31, {"a": (500, 50)}),
     "B2": ("test-asr2-b2-peak-sustained.js", "gateway", 84, 300, 66, dict.fromkeys("abc", (500, 50))),
-    "B3": ("test-asr2-b3-ramp.js", "gateway", 17, 600, 91, dict.fromkeys("abc", (500, 50))),
+    "B3": ("test-asr2-b3-ramp.js", "gateway", 17, 600, 94, dict.fromkeys("abc", (500, 50))),
     "B4": (
         "test-asr2-b4-hot-symbol.js",
         "gateway",
@@ -65,7 +65,7 @@ def test_the_ramp_has_the_same_shape_in_both_profiles() -> None:
     assert [stage["length_s"]["full"] for stage in stages] == [120, 120, 120, 240]
     first, *rest = stages
     assert {stage["length_s"]["full"] / stage["length_s"]["quick"] for stage in rest} == {8}
-    assert first["length_s"]["quick"] == 31, "300 orders at 17/s, and what is not judged"
+    assert first["length_s"]["quick"] == 34, "300 orders at 17/s, and what is not judged"
 
 
 def test_four_of_five_orders_are_for_the_hot_symbol() -> None:
