@@ -22,7 +22,7 @@ CONTRACT: dict[str, tuple[str, str, float, int, int, dict[str, tuple[int, int]]]
     "A4": ("test-asr1-a4-kafka-degradation.js", "shard", 17, 180, 42, {"a": (500, 50)}),
     "B1": ("test-asr2-b1-baseline.js", "shard", 17, 180, 31, {"a": (500, 50)}),
     "B2": ("test-asr2-b2-peak-sustained.js", "gateway", 84, 300, 66, dict.fromkeys("abc", (500, 50))),
-    "B3": ("test-asr2-b3-ramp.js", "gateway", 17, 600, 94, dict.fromkeys("abc", (500, 50))),
+    "B3": ("test-asr2-b3-ramp.js", "gateway", 17, 600, 95, dict.fromkeys("abc", (500, 50))),
     "B4": (
         "test-asr2-b4-hot-symbol.js",
         "gateway",
@@ -63,9 +63,8 @@ def test_the_ramp_has_the_same_shape_in_both_profiles() -> None:
     stages = EXPERIMENTS["B3"]["stages"]
     assert [stage["to"] for stage in stages] == [17, 42, 84, 84]
     assert [stage["length_s"]["full"] for stage in stages] == [120, 120, 120, 240]
-    first, *rest = stages
-    assert {stage["length_s"]["full"] / stage["length_s"]["quick"] for stage in rest} == {8}
-    assert first["length_s"]["quick"] == 34, "300 orders at 17/s, and what is not judged"
+    quick = [stage["length_s"]["quick"] for stage in stages]
+    assert quick == [34, 16, 15, 30], "300 orders in each, and what is not judged before"
 
 
 def test_four_of_five_orders_are_for_the_hot_symbol() -> None:
