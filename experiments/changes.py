@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Literal
 
 import httpx
 
-from verdict_harness.loads import Interleaved, Plan, Schedule, Stage
+from verdict_harness.loads import Interleaved, Plan, Schedule, Stage, Switch
 from verdict_harness.processes import Pending, until
 from verdict_harness.systems import Deployment
 
@@ -67,7 +65,7 @@ def neighbor_busy(stage: Stage) -> Interleaved:
     return Interleaved(stage, "B2-isolation", schedules(quick=stage.run.quick), load)
 
 
-def _broker(deployment: Deployment) -> Mapping[Literal["A", "B"], Callable[[], float]]:
+def _broker(deployment: Deployment) -> Switch:
     """Return how the broker goes, and how it comes back; each returns when that had taken hold."""
 
     def gone() -> float:

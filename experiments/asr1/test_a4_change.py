@@ -1,7 +1,7 @@
 """A4, change: what a shard's latency is while its broker is paused, against what it is when it is not.
 
-ASR 1: at most 10 % more. Base and change one after the other would differ by as much on the same system: so
-they come in turn, in blocks, in one load of its own at 340 orders/s.
+ASR 1: at most 10 % more. Base and change one after the other would differ by as much on the same system:
+so they come in turn, in blocks, in one load of its own at 340 orders/s.
 """
 
 import pytest

@@ -1,7 +1,8 @@
 """B3, scaling: what three shards sustain, against what one does not.
 
-ASR 2: throughput(N) >= 0.9 N throughput(1). Offered rates say nothing of that: both sides would be what was
-asked for. So a rate is looked for that one shard does not sustain, and 2.7 times that is offered to three.
+ASR 2: throughput(N) >= 0.9 N throughput(1). Offered rates say nothing of that: both sides would be what
+was asked for. So a rate is looked for that one shard does not sustain, and 2.7 times that is offered to
+three.
 """
 
 import pytest
@@ -22,7 +23,7 @@ def search(stage: Stage) -> Capacity:
 
 @pytest.mark.criterion("B3.scaling", experiment="B3", asr="ASR 2")
 def test_three_shards_sustain_what_2_7_would(search: Capacity, judge: Judge) -> None:
-    """Three shards sustain 2.7 times a rate that one does not; what they share would carry three cores."""
+    """Three shards sustain 2.7 times a rate that one does not, and what they share would carry more."""
     judge(search.factor(), AtLeast(scaling.FACTOR * ratio))
     for part in search.demands:
         if part.parts >= len(scaling.SHARDS):

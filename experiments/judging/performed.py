@@ -42,14 +42,16 @@ class Performed:
         workload: what was to be done.
         trial: what was.
         ledger: what the system tells of it.
+        cores: of the machine that ran it.
         trouble: every reason to conclude less from it than its numbers say.
         evidence: files that hold it.
     """
 
-    def __init__(self, workload: Workload, trial: Trial, ledger: Ledger) -> None:
+    def __init__(self, workload: Workload, trial: Trial, ledger: Ledger, cores: int = 0) -> None:
         self.workload = workload
         self.trial = trial
         self.ledger = ledger
+        self.cores = cores
         self.evidence = trial.evidence
         self.trouble: tuple[Trouble, ...] = (*trial.trouble, *self._books())
 

@@ -93,7 +93,10 @@ def test_a_stop_drains_everything_and_says_so(engine: Callable[..., Any]) -> Non
     (stopped,) = [line for line in log if line["message"] == "stopped"]
     assert (stopped["sequence"], stopped["matches"]) == (100, 50)
     # Everything but the broker's absence went well, warnings of Python's among it.
-    assert {line["logger"] for line in log if line["level"] not in ("INFO", "DEBUG")} == {"engine.publisher"}
+    assert {line["logger"] for line in log if line["level"] not in ("INFO", "DEBUG")} == {
+        "engine.events.publisher",
+        "engine.events.trouble",
+    }
     assert not (it.directory / "wal" / "spare.wal").exists()
 
 

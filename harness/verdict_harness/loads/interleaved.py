@@ -36,6 +36,8 @@ from ..systems import Deployment
 from .trial import Plan, Stage, Trial
 
 Arm: TypeAlias = Literal["A", "B"]
+Switch: TypeAlias = Mapping[Arm, Callable[[], float]]
+"""For each arm, what makes it take over; returns the unix time at which it had taken hold."""
 
 _BEYOND = 1e6  # times: what was never answered is infinitely slower, of which no share can be shown
 LEAST = 0.6  # share of its planned length that has to be left of a block once its switch has taken hold
@@ -106,7 +108,7 @@ class Switching:
         held: for each switch so far, by the second for which it was planned: the unix time of that.
     """
 
-    to: Mapping[Arm, Callable[[], float]]
+    to: Switch
     held: dict[str, float] = field(default_factory=dict)
 
     def actions(self, schedule: Schedule) -> list[tuple[float, Callable[[], None]]]:
@@ -193,7 +195,7 @@ class Interleaved:
     name: str
     schedules: Sequence[Schedule]
     load: Callable[[str, Schedule], Plan]
-    switch: Callable[[Deployment], Mapping[Arm, Callable[[], float]]] | None = None
+    switch: Callable[[Deployment], Switch] | None = None
 
     def changes(self, questions: Mapping[str, Question], p: float, limit: float) -> dict[str, Sample]:
         """Return by how much a quantile is higher in arm B, for each question.

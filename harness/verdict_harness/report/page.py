@@ -191,6 +191,7 @@ def block(judged: Judged, run: Run) -> str:
         ("query", finding.query),
         ("reason", finding.reason),
         ("in doubt", finding.doubt.text if finding.doubt else ""),
+        ("otherwise", finding.otherwise),
         ("decides", finding.decides),
         ("evidence", "\n".join(str(run.directory / path) for path in judged.evidence) or str(run.directory)),
         ("judge again", f"pytest --judge {run.directory}"),
@@ -198,7 +199,7 @@ def block(judged: Judged, run: Run) -> str:
     others = [
         other for other in judged.findings if other is not finding and other.verdict > Verdict.CONDITIONAL
     ]
-    rows[8:8] = [("also", f"{other.verdict}: {other.sentence}") for other in others]
+    rows[9:9] = [("also", f"{other.verdict}: {other.sentence}") for other in others]
     lines = [f"{finding.verdict}  {criterion.id}"]
     for label, text in rows:
         if text:

@@ -244,7 +244,7 @@ class ExternalDeployment:
         numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
         if numbers < _NATIVE and "native-histograms" not in flags:
             progress.say(
-                f"Prometheus {version} at {self._prometheus} takes no native histograms, so that k6's own "
+                f"Prometheus {version} at {self._prometheus} takes no native histograms, so k6's own "
                 f"series (k6_*) will be missing there. No criterion rests on them; whatever asks for them gets "
                 f"no value. To have them, start it with --enable-feature=native-histograms, or use "
                 f"{'.'.join(map(str, _NATIVE))} or later."

@@ -27,6 +27,7 @@ class Finding:
         doubt: the first of them with which the verdict is open, or what else keeps it from being known.
         decides: what would decide it, such as ``"a bucket edge at 40 ms"``; empty where it is decided.
         counted: what was observed, in the plural.
+        otherwise: what would be said if it were not for ``doubt``, where that forbids any conclusion.
     """
 
     verdict: Verdict
@@ -41,6 +42,7 @@ class Finding:
     doubt: Doubt | None = None
     decides: str = ""
     counted: str = "observations"
+    otherwise: str = ""
 
     @property
     def sentence(self) -> str:
@@ -49,6 +51,8 @@ class Finding:
 
     def told(self, doubt: str) -> str:
         """Return :attr:`sentence` with other words for the doubt, such as the number of a note."""
+        if self.otherwise:
+            return f"{doubt} (otherwise: {self.otherwise})"
         parts = [self.reason, doubt, f"{self.decides} would decide" if self.decides else ""]
         return "; ".join(part for part in parts if part)
 

@@ -159,7 +159,14 @@ class Judge:
             return finding
         text = "; ".join(": ".join(filter(None, (name, "; ".join(texts)))) for name, texts in told.items())
         owner = ", ".join(filter(None, owners))
-        return _demoted(finding, Doubt("instrument", text, -math.inf, math.inf, owner))
+        return dataclasses.replace(
+            finding,
+            verdict=Verdict.INCONCLUSIVE,
+            reason=f"nothing is concluded from {finding.verdict}",
+            doubt=Doubt("instrument", text, -math.inf, math.inf, owner),
+            decides="",
+            otherwise=finding.sentence,
+        )
 
 
 def without_value(verdict: Verdict, reason: str) -> Finding:
@@ -171,15 +178,12 @@ def without_value(verdict: Verdict, reason: str) -> Finding:
     return Finding(verdict, value=None, unit="", limit="", query="", samples=0, reason=reason)
 
 
-def _demoted(finding: Finding, doubt: Doubt | str) -> Finding:
-    """Return the finding with nothing concluded, for a reason of its own or a doubt that others may share."""
-    if isinstance(doubt, str):
-        reason = f"{doubt} (otherwise: {finding.sentence})"
-        return dataclasses.replace(
-            finding, verdict=Verdict.INCONCLUSIVE, reason=reason, doubt=None, decides=""
-        )
-    reason = f"no conclusion (otherwise {finding.verdict}: {finding.sentence})"
-    return dataclasses.replace(finding, verdict=Verdict.INCONCLUSIVE, reason=reason, doubt=doubt, decides="")
+def _demoted(finding: Finding, reason: str) -> Finding:
+    """Return the finding with nothing concluded, for a reason of its own."""
+    told = f"{reason} (otherwise: {finding.sentence})"
+    return dataclasses.replace(
+        finding, verdict=Verdict.INCONCLUSIVE, reason=told, doubt=None, decides="", otherwise=""
+    )
 
 
 def _honest(finding: Finding) -> Finding:

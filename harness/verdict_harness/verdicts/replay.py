@@ -150,7 +150,7 @@ def _unlike(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         return str(now["reason"])
     pairs = [(then, now), *zip(then.get("findings", ()), now.get("findings", ()), strict=False)]
     for one, other in pairs:
-        for name in one.keys() | other.keys() - _TOLD:
+        for name in {**other, **one}:
             if name not in _TOLD and one.get(name) != other.get(name):
                 return f"its {name} was {one.get(name)} and is {other.get(name)}"
     if len(then.get("findings", ())) != len(now.get("findings", ())):

@@ -189,7 +189,7 @@ def test_trouble_that_shows_up_after_the_judgement_counts():
     load.trouble = ("the guard was lost",)
     (finding,) = judge.findings
     assert finding.verdict is Verdict.INCONCLUSIVE
-    assert finding.reason.startswith("the guard was lost (otherwise: ")
+    assert finding.sentence.startswith("the guard was lost (otherwise: ")
 
 
 def test_reasons_are_told_once_and_under_their_load():
@@ -198,7 +198,7 @@ def test_reasons_are_told_once_and_under_their_load():
     load = Load("k6 died", "too few", name="A2")
     judge.loads = (warm, load, copy.copy(load))
     finding = judge(Empty("q", "no series"), Below(200 * ms), load=load)
-    assert finding.reason == "A2: k6 died; too few; A1: k6 died (otherwise: Empty: no series)"
+    assert finding.sentence == "A2: k6 died; too few; A1: k6 died (otherwise: Empty: no series)"
     assert judge.exhibits[0].loads == (load, warm, judge.loads[2])
 
 
@@ -208,7 +208,7 @@ def test_demoting_does_not_tell_a_load_twice():
     judge(exact("q", 0.3, at=0, n=1), Below(200 * ms))
     judge.demote("interrupted")
     assert {finding.verdict for finding in judge.findings} == {Verdict.INCONCLUSIVE}
-    assert judge.findings[-1].reason.startswith("k6 died (otherwise: interrupted (otherwise: 300 ms")
+    assert judge.findings[-1].sentence.startswith("k6 died (otherwise: interrupted (otherwise: 300 ms")
 
 
 def test_the_evidence_of_a_load_is_named_by_whoever_rests_on_it(judged):

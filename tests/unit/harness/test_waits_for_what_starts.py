@@ -251,9 +251,10 @@ def test_a_rollout_in_a_cluster_that_starts(kubectl, monkeypatch):
 def test_the_pod_of_a_load_in_a_cluster_that_is_starved(kubectl, monkeypatch, tmp_path):
     kubectl({"metadata": {"uid": "u", "name": "k6", "deletionTimestamp": "now"}})
     monkeypatch.setattr(pod, "_LOOK_EARLY", 0.0)
+    monkeypatch.setattr(pod, "_DEAF", 600.0)
     monkeypatch.setattr(pod.diagnosis, "events", lambda *_: "(none)")
     with pod.Pod(Kubectl("c", "n"), "job", Mock(directory=tmp_path)) as k6:
-        assert k6.ended(60.0)
+        assert k6.ended(120.0)
         assert k6.collect().trouble[0] == "k6's pod: it was deleted"
 
 
