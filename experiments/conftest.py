@@ -6,15 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from verdict_harness.loads import Stage, Trial
+from verdict_harness.loads import Stage
 from verdict_harness.record import Run
 from verdict_harness.systems import Backend, chaos
 
-from .exchange import SYMBOLS
-from .judging.perform import perform, plan
+from .judging.perform import perform
 from .judging.performed import Performed
-from .latency import throughput
-from .loads import Workload
 from .outage import Outage, outage
 
 DEPTHS = (100, 1000, 10000)
@@ -33,17 +30,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep each load's criteria together, whatever shuffled them.
 
     A load's Prometheus has to be asked before the next system replaces it. So what judges one load of
-    several (A3's depths, A4's faults) comes load by load, and what needs them all comes last.
+    several (A3's depths, A4's faults) comes load by load, and what has loads of its own comes last.
     """
 
-    def place(item: pytest.Item) -> tuple[int, int, int, tuple[int, ...]]:
+    def place(item: pytest.Item) -> tuple[int, int, bool, int, tuple[int, ...]]:
         names = {marker.name.upper() for marker in item.iter_markers()}
         experiment = next((i for i, name in enumerate(ORDER) if name.upper() in names), len(ORDER))
         indices = (
             item.callspec.indices if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         )
         load = next((indices[one] for one in ("a3", "a4") if one in indices), len(DEPTHS))
-        return experiment, load, item.location[1] or 0, tuple(indices.values())
+        own = not {*getattr(item, "fixturenames", ())} & {one.lower() for one in (*ORDER, "load")}
+        return experiment, load, own, item.location[1] or 0, tuple(indices.values())
 
     for item in items:
         item.add_marker(pytest.mark.timeout(0))  # loads have their own ends, and take minutes
@@ -84,9 +82,7 @@ def a4(stage: Stage, request: pytest.FixtureRequest) -> Outage:
 @pytest.fixture(scope="session")
 def b1(stage: Stage) -> Performed:
     """B1: the baseline, one shard."""
-    b1 = perform(stage, "B1")
-    throughput(b1.trial, "a")  # asked now and on record: B3 is compared with it when its Prometheus is gone
-    return b1
+    return perform(stage, "B1")
 
 
 @pytest.fixture(scope="session")
@@ -96,18 +92,9 @@ def b2(stage: Stage) -> Performed:
 
 
 @pytest.fixture(scope="session")
-def isolation(stage: Stage) -> Trial:
-    """B2's share on shard a all through, and a rising load on shard b."""
-    workload = Workload.of("isolation", stage.run.profile)
-    return stage.trial(plan(stage, workload))
-
-
-@pytest.fixture(scope="session")
 def b3(stage: Stage) -> Performed:
     """B3: the ramp."""
-    b3 = perform(stage, "B3")
-    throughput(b3.workload.stages(b3.trial)[-1], *SYMBOLS)  # as B1's
-    return b3
+    return perform(stage, "B3")
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from .judging.performed import Performed, View
 from .loads import PROFILES, Workload
 
 UNDER_WAY = 4.0  # seconds in which what was under way when the broker went may still be acknowledged
+RECEIVED = "me_orders_received_total"
 SCRAPE = 5.0  # seconds: what is counted of a part ends with the first scrape after it
 SHORTEST = 4.0  # seconds that a part before or after has to last to be judged
 LEAST = 0.8  # of its planned length; to inject it takes seconds, and the load does not wait
@@ -76,9 +77,9 @@ class Outage(Performed):
         if gone < LEAST * planned:
             return [f"the broker was gone for {gone:.0f} s of the load, and was to be for {planned:.0f} s"]
         # Errors prove a moment without it; that no event gets through proves that it was gone all the while.
-        errors = self.during.server.growth("me_event_publish_errors_total", shard="a")
+        errors = self.during.server.growth("me_event_publish_errors_total", of=RECEIVED, shard="a")
         silent = self.trial.part(self._at("injected") + UNDER_WAY, self._at("healing") - SCRAPE)
-        sent = silent.server.growth("me_events_published_total", shard="a")
+        sent = silent.server.growth("me_events_published_total", of=RECEIVED, shard="a")
         if isinstance(errors, Estimate) and isinstance(sent, Estimate):
             if not sent.lo:
                 return []

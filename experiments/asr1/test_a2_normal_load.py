@@ -10,7 +10,7 @@ from experiments.judging.recovery import judge_recovery, recovery
 from experiments.judging.standing import Standing, standing
 from experiments.loads import MATCHES_PER_ORDER
 from verdict_harness.loads import Stage
-from verdict_harness.samples import Quantity, ms, ratio
+from verdict_harness.samples import Estimate, Quantity, ms, ratio
 from verdict_harness.verdicts import AtLeast, Below, Budget, Judge, Verdict
 
 pytestmark = [pytest.mark.asr1, pytest.mark.a2]
@@ -36,8 +36,14 @@ def test_standing(a2: Performed, by: Standing, judge: Judge) -> None:
 @pytest.mark.criterion("A2.gc-pause", experiment="A2", asr="ASR 1")
 def test_garbage_collection_does_not_stop_the_shard(a2: Performed, judge: Judge) -> None:
     """The longest pause for garbage collection is below 5 ms; 10 ms and more is a failure."""
-    pause = a2.trial.server.gauge_max("me_gc_pause_max_seconds", remembers=GC_MEMORY, shard="a")
-    judge(pause, Below(10 * ms, conditional=5 * ms))
+    server = a2.trial.server
+    most = server.gauge_max("me_gc_pause_max_seconds", shard="a")
+    if isinstance(most, Estimate):
+        # it remembers, too, what was before the window: at the least there is what can be of the window alone
+        own = server.gauge_max("me_gc_pause_max_seconds", remembers=GC_MEMORY, shard="a")
+        least = own.lo if isinstance(own, Estimate) else 0.0
+        most = most.widened("resolution", f"it remembers {GC_MEMORY:g} s", lo=least)
+    judge(most, Below(10 * ms, conditional=5 * ms))
 
 
 @pytest.mark.parametrize(("name", "metric", "budget"), STAGES)

@@ -50,9 +50,9 @@ def _accounts(load: Performed) -> Iterable[tuple[str, Sample]]:
             ),
         )
         for counter in COUNTERS:
-            grown = load.trial.totals.growth(counter, shard=shard)
+            grown = load.trial.totals.growth(counter, of=COUNTERS[0], shard=shard)
             yield f"{counter} of shard {shard}", _apart(load, grown, placed, "ORDER_PLACED")
-        grown = load.trial.totals.growth("me_matches_total", shard=shard)
+        grown = load.trial.totals.growth("me_matches_total", of=COUNTERS[0], shard=shard)
         yield f"me_matches_total of shard {shard}", _apart(load, grown, matched, "MATCH_EXECUTED")
         for side in SIDES:
             for gauge, right in (("depth", account.depth), ("price_levels", account.levels)):

@@ -29,8 +29,7 @@ from verdict_harness.systems import Deployment, System
 from .oracle import PLACED, SEEDED, Account, audit
 
 DRAIN = 20.0  # seconds that shards have to hand over what they have; where the broker was away, more
-GAUGES = ("me_event_backlog_orders", "me_orderbook_depth", "me_orderbook_price_levels")
-FURTHER = ("process_start_time_seconds", "me_recovery_orders")
+GAUGES = ("me_event_backlog_orders", "me_orderbook_depth", "me_orderbook_price_levels", "me_recovery_orders")
 
 
 @dataclass(frozen=True)
@@ -178,11 +177,10 @@ def _drained(deployment: Deployment, shards: Sequence[str], since: float, second
 
 def gauges(deployment: Deployment, shards: Sequence[str]) -> list[list[Any]]:
     """Return what shards show now: metric, shard, side and value of each gauge."""
-    names, some = "|".join((*GAUGES, *FURTHER)), set(shards)
-    jobs = {f"me-shard-{shard}": shard for shard in shards}
+    names, some = "|".join(GAUGES), set(shards)
     found = []
     for labels, value in _ask(deployment, f'{{__name__=~"{names}"}}', patient=True):
-        shard = labels.get("shard") or jobs.get(labels.get("job", ""), "")
+        shard = labels.get("shard", "")
         if shard in some:
             found.append([labels["__name__"], shard, labels.get("side", ""), value])
     return sorted(found)

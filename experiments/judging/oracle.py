@@ -84,7 +84,9 @@ def _audit(orders: Sequence[Event], matches: Sequence[Event], load: str) -> Acco
     account = Account()
     books: dict[str, _Book] = defaultdict(_Book)
     try:
-        in_order, fills = _sequenced(orders, "order"), _sequenced(matches, "match")
+        in_order = _sequenced(orders, "order")
+        logs = {order.get("log") for order in in_order}
+        fills = _sequenced([match for match in matches if match.get("log") in logs], "match")
         expected = 0
         for order in in_order:
             if load and order["type"] == PLACED and str(order["orderId"]).startswith(load):

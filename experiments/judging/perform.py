@@ -33,7 +33,7 @@ def plan(stage: Stage, workload: Workload) -> Plan:
 
 def told(stage: Stage, workload: Workload, trial: Trial) -> Performed:
     """Return a load that was run with what the system tells of it."""
-    return Performed(workload, trial, read(stage, workload, trial, drain=ledger.DRAIN))
+    return Performed(workload, trial, read(stage, workload, trial, drain=ledger.DRAIN), cores=stage.run.cores)
 
 
 def read(stage: Stage, workload: Workload, trial: Trial, *, drain: float) -> ledger.Ledger:

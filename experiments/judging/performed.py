@@ -16,8 +16,8 @@ from .ledger import Ledger
 # in orders up to chance. Below it the load starves; above it somebody else is seeding.
 SHALLOWEST, DEEPEST = 0.7, 1.3
 
-FEWEST = 300  # orders: of fewer, a p99 has no upper bound
-SEEN = 0.9  # of the orders that are due in a part, as many are surely in it: scrapes come every 5 s
+FEWEST = 299  # orders: of fewer, a p99 has no upper bound
+SCRAPE = 5.0  # seconds from one to the next
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,16 @@ class Performed:
         workload: what was to be done.
         trial: what was.
         ledger: what the system tells of it.
+        cores: of the machine that ran it.
         trouble: every reason to conclude less from it than its numbers say.
         evidence: files that hold it.
     """
 
-    def __init__(self, workload: Workload, trial: Trial, ledger: Ledger) -> None:
+    def __init__(self, workload: Workload, trial: Trial, ledger: Ledger, cores: int = 0) -> None:
         self.workload = workload
         self.trial = trial
         self.ledger = ledger
+        self.cores = cores
         self.evidence = trial.evidence
         self.trouble: tuple[Trouble, ...] = (*trial.trouble, *self._books())
 
@@ -84,30 +86,40 @@ class Performed:
         """The parts of it that are judged by themselves, all of it together if there is but one."""
         return dict(self._views())
 
+    @property
+    def groups(self) -> Mapping[str, View]:
+        """All of it: by the shards that are judged by themselves, if each has orders enough."""
+        load, trial = self.workload, self.trial
+        due = load.orders_in(trial.window.start - trial.began, load.seconds)
+        shares = {label: sum(map(load.share, shards)) for label, shards in load.groups.items()}
+        if len(shares) == 1 or self._sure(trial, min(shares.values()) * due) < FEWEST:
+            return {"": self.view(trial, due)}
+        return {label: self.view(trial, due * shares[label], shards) for label, shards in load.groups.items()}
+
     def _views(self) -> Iterable[tuple[str, View]]:
         load, trial = self.workload, self.trial
+        if len(load.lengths) == 1:
+            yield from self.groups.items()
+            return
         judged = trial.window.start - trial.began
-        if len(load.lengths) > 1:
-            for label, start, end in load.spans():
-                yield label, self.view(trial.part(start, end), load.orders_in(max(start, judged), end))
-            return
-        due = load.orders_in(judged, load.seconds)
-        groups = load.groups
-        shares = [sum(load.share(shard) for shard in group) for group in groups.values()]
-        if len(groups) == 1 or min(shares) * due * SEEN < FEWEST:
-            yield "", self.view(trial, due)
-            return
-        for (label, shards), share in zip(groups.items(), shares, strict=True):
-            yield label, self.view(trial, due * share, shards)
+        for label, start, end in load.spans():
+            yield label, self.view(trial.part(start, end), load.orders_in(max(start, judged), end))
 
     def view(self, trial: Trial, due: float, shards: tuple[str, ...] = ()) -> View:
         """Return a part in which so many orders are due, of these shards if any are named."""
-        if shards:
-            trial = trial.only(
-                f"for {', '.join(shards)}",
-                lambda order: not order.id or self.workload.shard_of(number_of(order.id)) in shards,
-            )
-        return View(trial, shards or tuple(self.workload.seeds), 0.99 if due * SEEN >= FEWEST else 0.95)
+        p = 0.99 if self._sure(trial, due) >= FEWEST else 0.95
+        if not shards:
+            return View(trial, tuple(self.workload.seeds), p)
+        some = trial.only(
+            f"for {', '.join(shards)}",
+            lambda order: not order.id or self.workload.shard_of(number_of(order.id)) in shards,
+        )
+        return View(some, shards, p)
+
+    @staticmethod
+    def _sure(trial: Trial, due: float) -> float:
+        """Return how many orders there surely are between the scrapes of a part in which so many are due."""
+        return due * max(0.0, 1 - SCRAPE / trial.window.seconds)
 
     def _books(self) -> Iterable[Trouble]:
         """Say in what the books were not those that the load claims to run on."""

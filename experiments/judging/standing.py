@@ -13,16 +13,17 @@ from typing import TypeVar
 import pytest
 
 from verdict_harness.samples import Estimate, NoValue, Rule, Sample, exact, ms, percent
-from verdict_harness.verdicts import AtLeast, Below, Judge
+from verdict_harness.verdicts import AtLeast, Below, Expectation, Judge, Verdict, Within
 
 from .conservation import judge_conservation
-from .performed import FEWEST, SEEN, Performed
+from .performed import FEWEST, Performed
 
 MATCHING, ROUTING = "me_match_duration_seconds", "gw_request_duration_seconds"
 RULE = "me:match_duration_p99:30s"
 LIMIT = 200 * ms
 CONDITIONAL = {"A2": 50 * ms}  # ASR 1's own load has a budget besides
 ADDED = 5 * ms  # what the gateway may add
+BESIDE = 2  # processes with work besides the shards: the gateway and k6
 FEW_ERRORS, OF_FEW = 1 * percent, 5 * percent  # the second where 300 orders are not to be had
 AS_CLAIMED = 99 * percent
 
@@ -57,27 +58,25 @@ def client_latency(load: Performed, judge: Judge) -> None:
 def server_latency(load: Performed, judge: Judge) -> None:
     """p99 of matching, request received to result, is below 200 ms; never matched is infinitely slow."""
     limit = Below(LIMIT, conditional=CONDITIONAL.get(load.workload.experiment))
+    found: dict[str, Sample] = {
+        label: view.trial.server.windows(view.p, MATCHING, shard=view.shards)
+        for label, view in load.views.items()
+    }
     rules: list[Rule] = []
-    found: dict[str, Sample] = {}
-    for label, view in load.views.items():
-        server, shards = view.trial.server, view.shards
-        windows = server.windows(view.p, MATCHING, shard=shards)
-        found[label] = windows
-        found[f"{label} whole".strip()] = server.quantile(
-            view.p, MATCHING, due="me_orders_received_total", shard=shards
+    for label, view in load.groups.items():
+        # to the load's end nothing is under way any more: what is missing there was never matched
+        found[f"{label} and whether matched".strip()] = view.trial.server.quantile(
+            view.p, MATCHING, due="me_orders_received_total", shard=view.shards
         )
-        if len(shards) == 1:
-            rules.append(view.trial.rule(RULE, like=windows, shard=shards[0]))
+        rules += [view.trial.rule(RULE, shard=shard) for shard in view.shards]
     judge(found, limit, load=rules)
 
 
 def errors(load: Performed, judge: Judge) -> None:
     """Fewer than 1 % of the orders that were due were not accepted, in the client's own word."""
-    views = load.views
-    enough = all(_due(view.trial.errors()) >= FEWEST * SEEN for view in views.values())
-    judge(
-        {label: view.trial.errors() for label, view in views.items()}, Below(FEW_ERRORS if enough else OF_FEW)
-    )
+    found = {label: view.trial.errors() for label, view in load.groups.items()}
+    enough = all(one.n >= FEWEST for one in found.values() if isinstance(one, Estimate))
+    judge(found, Below(FEW_ERRORS if enough else OF_FEW))
 
 
 def claimed(load: Performed, judge: Judge) -> None:
@@ -93,22 +92,27 @@ def added(load: Performed, judge: Judge) -> None:
     """
     shards = tuple(load.workload.seeds)
     server = load.trial.server
-    most = server.quantile(0.99, ROUTING, shard=shards)
-    some = server.quantile(0.985, ROUTING, shard=shards)
-    own = server.quantile(0.995, MATCHING, shard=shards)
+    p = min(view.p for view in load.groups.values())
+    aside = (1 - p) / 2  # of the orders, so many may be slow on the shard, and so many more in all
+    most = server.quantile(p, ROUTING, shard=shards)
+    some = server.quantile(p - aside, ROUTING, shard=shards)
+    own = server.quantile(p + aside, MATCHING, shard=shards)
+    # processes that have to share cores wait for each other, which says nothing of how the gateway is built
+    crowded = load.cores < len(shards) + BESIDE
+    limit: Expectation = Within(0 * ms, ADDED, otherwise=Verdict.INCONCLUSIVE) if crowded else Below(ADDED)
     for one in (most, some, own):
         if isinstance(one, NoValue):
-            judge(one, Below(ADDED))
+            judge(one, limit)
             return
     assert isinstance(most, Estimate)
     assert isinstance(some, Estimate)
     assert isinstance(own, Estimate)
     least = max(0.0, some.lo - own.hi)
     value = min(most.hi, max(least, (most.value or 0.0) - (own.value or 0.0)))
-    query = f"p99 of what {ROUTING} has beyond {MATCHING}"
+    query = f"p{100 * p:g} of what {ROUTING} has beyond {MATCHING}"
     sample = exact(query, value, most.at, n=most.n, seconds=most.seconds, counted=most.counted)
     text = "the two are known by their buckets, and not order by order"
-    judge(sample.widened("resolution", text, lo=least, hi=most.hi), Below(ADDED))
+    judge(sample.widened("resolution", text, lo=least, hi=most.hi), limit)
 
 
 STANDING = (
@@ -144,10 +148,6 @@ def standing(
         return test
 
     return mark
-
-
-def _due(errors: Sample) -> int:
-    return errors.n if isinstance(errors, Estimate) else 0
 
 
 def _replenished(load: Performed) -> dict[str, Sample]:

@@ -93,10 +93,6 @@ export function experiment(id) {
     pause: seconds('SEED_PAUSE'),
     replenishing: choice('REPLENISH', ['1', '0']) === '1',
     hot: given.hot,
-    steady: given.steady && {
-      ...given.steady,
-      alone: (given.arrivals.rate * given.stages[0].length_s[profile]) / given.arrivals.per_s,
-    },
     arrivals: given.arrivals,
     stages: given.stages.map(({ to, length_s }) => ({ to, seconds: length_s[profile] })),
     to: destination(given.target, Object.keys(seeds)),

@@ -35,11 +35,8 @@ export function quantity() {
 }
 
 // The symbol of the n-th order: dealt in turn, so that shares are exact over any stretch of a run.
-export function symbolOf(n, { to, hot, steady }) {
-  if (hot) {
-    return besides(n, hot);
-  }
-  return steady ? whileAnotherRises(n, steady) : to.symbols[n % to.symbols.length];
+export function symbolOf(n, { to, hot }) {
+  return hot ? besides(n, hot) : dealt(n, to.symbols);
 }
 
 // So many of so many for the hot symbol, and the rest for those of the other shards: the hot symbol's own shard then
@@ -50,15 +47,6 @@ function besides(n, hot) {
   }
   const others = Object.values(SHARDS).filter((symbols) => !symbols.includes(hot.symbol));
   return dealt(Math.floor(n / hot.of), others.flat());
-}
-
-// At first all for the steady shard, then one of so many, and the rest for the other: as the rate rises so many
-// times over, the steady shard's own does not change.
-function whileAnotherRises(n, { shard, rising, one_of: of, alone }) {
-  if (n < alone) {
-    return dealt(n, SHARDS[shard]);
-  }
-  return n % of === 0 ? dealt(n / of, SHARDS[shard]) : dealt(n, SHARDS[rising]);
 }
 
 function dealt(n, symbols) {

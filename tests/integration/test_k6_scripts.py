@@ -207,7 +207,7 @@ def test_a_script_asks_k6_for_what_the_profile_says(name: str, profile: str) -> 
     [(scenario_name, scenario)] = options["scenarios"].items()
     assert scenario_name == name
     lengths = [stage["length_s"][profile] for stage in given["stages"]]
-    if ramp := {"B3": [17, 17, 42, 84, 84], "isolation": [28, 28, 84, 84]}.get(name):
+    if ramp := {"B3": [17, 17, 42, 84, 84]}.get(name):
         assert (scenario["executor"], scenario["startRate"]) == ("ramping-arrival-rate", ramp[0])
         assert [stage["target"] for stage in scenario["stages"]] == ramp[1:]
         assert [in_seconds(stage["duration"]) for stage in scenario["stages"]] == lengths

@@ -14,7 +14,7 @@ from verdict_harness.verdicts import Judge, Verdict
 LOAD = "run-A2-"
 
 
-def order(sequence, name, side, price, quantity=10, kind="ORDER_PLACED"):
+def order(sequence, name, side, price, *, kind="ORDER_PLACED"):
     return {
         "type": kind,
         "orderId": name,
@@ -22,7 +22,7 @@ def order(sequence, name, side, price, quantity=10, kind="ORDER_PLACED"):
         "side": side,
         "orderType": "LIMIT",
         "price": price,
-        "quantity": quantity,
+        "quantity": 10,
         "shard": "a",
         "log": "l",
         "sequence": sequence,

@@ -2,7 +2,6 @@
 
 import itertools
 from collections import Counter
-from types import SimpleNamespace
 
 import pytest
 
@@ -23,7 +22,7 @@ class Deployment:
 
 def test_no_two_loads_share_an_order_id():
     begins = [Workload.of(*one[:1], "full", *one[1:]).order_ids("run") for one in ALL]
-    assert len(set(begins)) == len(ALL) == 13
+    assert len(set(begins)) == len(ALL) == 12
     assert not [(a, b) for a, b in itertools.permutations(begins, 2) if a.startswith(b)]
 
 
@@ -67,8 +66,6 @@ def test_where_no_system_is_fresh_books_are_emptied_and_a_scrape_is_waited_for()
 @pytest.mark.parametrize(("name", "variant"), ALL)
 def test_k6_deals_symbols_as_the_harness_takes_it(name, variant):
     load = Workload.of(name, "full", variant)
-    if name == "isolation":
-        pytest.skip("it is asked of the servers alone")
     dealt = Counter(load.shard_of(number) for number in range(12000))
     assert {shard: dealt[shard] / 12000 for shard in load.seeds} == pytest.approx(
         {shard: load.share(shard) for shard in load.seeds}, abs=0.001
@@ -89,7 +86,8 @@ def test_the_orders_of_a_ramp_are_the_area_under_it():
     assert ramp.iterations == sum(ramp.orders) - 1, "a ramp's first order is due when the area is one"
 
 
-def test_stages_are_those_that_last():
-    trial = SimpleNamespace(part=lambda start, end: (start, end))
-    assert Workload.of("isolation", "full").stages(trial) == [(0.0, 90.0), (90.0, 150.0)]
-    assert Workload.of("B3", "full").stages(trial)[-1] == (360.0, 600.0)
+def test_stages_are_called_by_their_rates():
+    spans = Workload.of("B3", "full").spans()
+    assert spans[0] == ("17/s", 0.0, 120.0)
+    assert spans[1] == ("17/s to 42/s", 120.0, 240.0)
+    assert spans[-1] == ("84/s", 360.0, 600.0)

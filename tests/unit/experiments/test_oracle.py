@@ -8,6 +8,7 @@ import pytest
 
 from engine.books import Matcher
 from engine.events import events
+from engine.log.records import ORDER
 from engine.orders import Order
 from experiments.judging.oracle import EXECUTED, PLACED, SEEDED, audit
 
@@ -180,7 +181,10 @@ def test_it_agrees_with_the_engine(seed):
             draw.randint(1, 20),
             sequence=sequence,
         )
-        told += [json.loads(event.value) for event in events("a", "0" * 32, order, matcher.execute(order))]
+        told += [
+            json.loads(event.value)
+            for event in events("a", "0" * 32, (ORDER, order, tuple(matcher.execute(order))))
+        ]
     account = audit(
         [event for event in told if event["type"] == PLACED],
         [event for event in told if event["type"] == EXECUTED],

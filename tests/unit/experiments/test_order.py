@@ -23,17 +23,20 @@ def collected(request):
 def test_loads_of_an_experiment_are_judged_one_after_the_other(collected):
     for file, some in (("test_a3_depth", 3), ("test_a4_broker_outage", 2)):
         tests = [name for name in collected if name.startswith(file)]
-        loads = [name.partition("[")[2] for name in tests]
+        loads = [name.partition("[")[2].partition("-")[0] for name in tests]
         runs = [load for load, _ in itertools.groupby(loads)]
-        assert len(set(runs)) == len(runs), f"{file}: {runs}"
-        assert len([run for run in runs if run]) == some
+        assert len(set(runs)) == len(runs) == some, f"{file}: {runs}"
 
 
-def test_what_compares_all_depths_comes_after_each(collected):
-    tests = [name for name in collected if name.startswith("test_a3_depth")]
-    assert tests[-1] == "test_a3_depth.py::test_latency_against_depth"
+def test_a_shard_is_killed_when_all_else_of_its_load_is_judged(collected):
+    for file in ("test_a2_normal_load", "test_b2_peak_sustained"):
+        *_, last = [name for name in collected if name.startswith(file)]
+        assert last.endswith("_comes_back_from_a_kill")
 
 
-def test_experiments_come_in_the_order_of_their_names(collected):
+def test_experiments_come_in_the_order_of_their_names_and_what_has_loads_of_its_own_last(collected):
     files = [file for file, _ in itertools.groupby(name.partition("::")[0] for name in collected)]
-    assert files == ["test_smoke.py", *sorted(set(files) - {"test_smoke.py"})]
+    assert files[0] == "test_smoke.py"
+    assert [file[:7] for file in files[1:]] == sorted(file[:7] for file in files[1:])
+    assert len(files) == len(set(files))
+    assert files.index("test_b2_isolation.py") > files.index("test_b2_peak_sustained.py")
