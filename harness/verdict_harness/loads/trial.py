@@ -169,19 +169,28 @@ class Trial(ClientSide, ServerSide):
 
     def over(self, query: str) -> Sample:
         """Return the series that ``query`` yields over the window."""
-        return _doubted(self._handed(query, self._prometheus.over(self._filled(query), self.window)), *self._down)
+        return _doubted(
+            self._handed(query, self._prometheus.over(self._filled(query), self.window)), *self._down
+        )
 
     def final(self, query: str) -> Sample:
         """Return what ``query`` yields at the end of the window; ``$window`` in it is the window's length."""
-        return _doubted(self._handed(query, self._prometheus.instant(self._filled(query), self.window.end)), *self._down)
+        return _doubted(
+            self._handed(query, self._prometheus.instant(self._filled(query), self.window.end)), *self._down
+        )
 
     def at(self, query: str, seconds: float) -> Sample:
         """Return what ``query`` yields so many seconds into the load; before it, if negative."""
-        return _doubted(self._handed(query, self._prometheus.instant(self._filled(query), self.began + seconds)), *self._down)
+        return _doubted(
+            self._handed(query, self._prometheus.instant(self._filled(query), self.began + seconds)),
+            *self._down,
+        )
 
     def afterwards(self, query: str) -> Sample:
         """Return what ``query`` yields after the whole load and one more scrape."""
-        return _doubted(self._handed(query, self._prometheus.instant(self._filled(query), self.whole.end)), *self._down)
+        return _doubted(
+            self._handed(query, self._prometheus.instant(self._filled(query), self.whole.end)), *self._down
+        )
 
     def each(self, query: str, label: str, keys: Collection[str]) -> dict[str, Sample]:
         """Return one series over the window for each of ``keys``."""
