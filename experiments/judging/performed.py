@@ -129,14 +129,14 @@ class Performed:
             planned = self.workload.resting(shard)
             opening, shallowest, deepest, why = self._depths(shard)
             if why:
-                yield Trouble(f"how deep the book of shard {shard} was is not known: {why}", "books")
+                # what the system does not tell is its own doing, and no reason to spare it a FAIL
+                yield Trouble(f"how deep the book of shard {shard} was is not known: {why}", "books", "PASS")
                 continue
             asks, bids = opening
             exact = not self.workload.after
             if asks != planned if exact else not SHALLOWEST * planned <= asks <= DEEPEST * planned:
-                yield Trouble(
-                    f"{asks} SELLs rested on shard {shard} before the load, and not {planned}", "books"
-                )
+                text = f"{asks} SELLs rested on shard {shard} before the load, and not {planned}"
+                yield Trouble(text, "books", "ANY" if asks > planned else "PASS")
             if exact and bids:
                 yield Trouble(f"{bids} BUYs rested on shard {shard} before the load, and not 0", "books")
             if shallowest < SHALLOWEST * planned:
