@@ -124,7 +124,7 @@ class Performed:
     def _books(self) -> Iterable[Trouble]:
         """Say in what the books were not those that the load claims to run on.
 
-        On a fresh system whatever else rests there is the system's own doing: nothing passes, and a FAIL stands.
+        On a fresh system whatever else rests there is its own doing: nothing passes, and a FAIL stands.
         """
         if not self.trial.load.requests:
             return
