@@ -10,30 +10,26 @@ import asyncio
 import logging
 import os
 import signal
-import socket
 import sys
 from contextlib import ExitStack
 from types import FrameType
-from typing import Any, ClassVar
+from typing import Any
 
-from prometheus_client import start_http_server
 from sanic import Sanic
 from sanic.config import Config as SanicConfig
-from sanic.server.protocols.http_protocol import HttpProtocol
 
 from . import logs
-from .api import create_app
-from .broker import KafkaBroker
 from .config import Config
-from .errors import BindError, ConfigError, EngineError
+from .errors import ConfigError, EngineError
+from .http import Connection, abort_all, bind, close_idle, create_app, listen, serve_metrics
+from .kafka import KafkaBroker
+from .log import Wal
 from .shard import Shard
-from .wal import Wal
 
 log = logging.getLogger("engine")
 
 _SWITCH_SECONDS = 0.0005  # the scrape's thread gives the interpreter back after this, not after 5 ms
 _CLOSE_SECONDS = 1.0
-_BACKLOG = 1024
 
 
 def main() -> int:
@@ -59,13 +55,13 @@ def main() -> int:
 
 def _run(config: Config) -> int:
     with ExitStack() as stack:
-        sock = stack.enter_context(_bind(config.host, config.http_port))
+        sock = stack.enter_context(bind(config.host, config.http_port))
         wal = Wal.open(config.wal_path, config.shard_id, config.wal_size_mb, config.wal_sync_ms / 1000)
         stack.callback(wal.close)
         shard = Shard(config, wal, KafkaBroker(config))
-        metrics_port = _serve_metrics(shard, config, stack)
+        metrics_port = serve_metrics(shard.metrics.registry, config.host, config.metrics_port, stack)
         shard.recover()
-        _listen(sock)
+        listen(sock)
         app = create_app(shard)
         _Lifecycle(app, shard).attach(
             {"http_port": sock.getsockname()[1], "metrics_port": metrics_port, "pid": os.getpid()}
@@ -73,7 +69,7 @@ def _run(config: Config) -> int:
         # In this process and this thread: Sanic's own manager would kill a server that is slow to start.
         app.run(
             sock=sock,
-            protocol=_Connection,
+            protocol=Connection,
             single_process=True,
             motd=False,
             access_log=False,
@@ -121,62 +117,9 @@ class _Lifecycle:
         # From Python 3.12 on the server waits for every open connection, and clients keep theirs for minutes.
         self._app.config.KEEP_ALIVE = False
         loop = asyncio.get_running_loop()
-        for connection in list(_Connection.known):
-            connection.close_if_idle()
-        loop.call_later(_CLOSE_SECONDS, _abort_connections)
+        close_idle()
+        loop.call_later(_CLOSE_SECONDS, abort_all)
         self._app.stop(terminate=False)
-
-
-class _Connection(HttpProtocol):
-    """A client's connection, findable: Sanic keeps the set of them to itself."""
-
-    known: ClassVar[set[Any]] = set()
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)  # type: ignore[no-untyped-call]
-        _Connection.known = self.connections
-
-
-def _abort_connections() -> None:
-    for connection in list(_Connection.known):
-        connection.abort()
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    """Take the port early, so that a conflict shows before a long replay; nobody can connect yet."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        sock = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
-        raise BindError(f"HOST {host} can't be used: {error.strerror}") from error
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-    except OSError as error:
-        sock.close()
-        raise BindError(f"HTTP_PORT {port} on {host} can't be bound: {error.strerror}") from error
-    return sock
-
-
-def _listen(sock: socket.socket) -> None:
-    try:
-        sock.listen(_BACKLOG)
-    except OSError as error:
-        raise BindError(
-            f"HTTP_PORT {sock.getsockname()[1]} can't be listened on: {error.strerror}"
-        ) from error
-
-
-def _serve_metrics(shard: Shard, config: Config, stack: ExitStack) -> int:
-    """Serve ``/metrics`` from a thread of its own: a scrape must not stall orders."""
-    try:
-        server, thread = start_http_server(config.metrics_port, config.host, shard.metrics.registry)
-    except OSError as error:
-        raise BindError(f"METRICS_PORT {config.metrics_port} can't be bound: {error.strerror}") from error
-    stack.callback(thread.join)
-    stack.callback(server.server_close)
-    stack.callback(server.shutdown)
-    return int(server.server_address[1])
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

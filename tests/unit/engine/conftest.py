@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from engine.config import Config
-from engine.events import Event
+from engine.events import Event, Mark, Marks, Place
+from engine.log import Wal
 from engine.orders import Order
-from engine.retained import Mark, Marks, Place
 from engine.shard import Shard
-from engine.wal import Wal
 
 
 def make_order(

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from engine.api import answer_health, answer_order, answer_seed
+from engine.http.api import answer_health, answer_order, answer_seed
 from engine.shard import Shard
 
 ORDER = {"orderId": "o-1", "symbol": "X", "side": "SELL", "price": 100, "quantity": 1}

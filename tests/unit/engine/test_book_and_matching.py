@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.book import Book
-from engine.matching import Matcher
+from engine.books import Book, Matcher
 from engine.orders import Order
 
 

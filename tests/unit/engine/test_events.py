@@ -2,8 +2,8 @@ from typing import Any
 
 import orjson
 
+from engine.books import Fill
 from engine.events import EventQueue, events
-from engine.matching import Fill
 
 FILL = Fill(7, 3, "maker", 14950, 5)
 

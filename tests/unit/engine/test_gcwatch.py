@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine import gcwatch
-from engine.gcwatch import GcWatch, settling
+from engine.metrics import GcWatch, gcwatch, settling
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine import metrics as metrics_module
-from engine.metrics import Histogram, Metrics, quantile
+from engine.metrics import Histogram, Metrics, buckets, quantile
+from engine.orders import REASONS
 from engine.shard import Shard
 
 STAGE = {0.0001, 0.0005, 0.001, 0.005, 0.01}
@@ -40,7 +40,7 @@ def test_every_bucket_of_the_contract_is_there_exactly(shard: Callable[..., Shar
 
 
 def test_where_p99_lives_ten_percent_can_be_told_apart() -> None:
-    bounds = metrics_module.MATCH_BUCKETS
+    bounds = buckets.MATCH_BUCKETS
     there = [bound for bound in bounds if 50e-6 <= bound <= 20e-3]
 
     assert bounds[0] <= 20e-6
@@ -57,7 +57,7 @@ def test_every_series_is_there_from_the_start_and_says_its_shard(shard: Callable
         ("me_orderbook_depth", "side", {"bid", "ask"}),
         ("me_orderbook_price_levels", "side", {"bid", "ask"}),
         ("me_events_published_total", "topic", {"orders", "matches"}),
-        ("me_orders_rejected_total", "reason", set(metrics_module.REASONS)),
+        ("me_orders_rejected_total", "reason", set(REASONS)),
     ):
         assert {dict(labels)[label] for labels in samples[name]} == values
         assert set(samples[name].values()) == {0.0}

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from engine import patience
-from engine.broker import KafkaBroker, connection_options
 from engine.config import Config
-from engine.patience import let_go, within
-from engine.retained import ends
+from engine.kafka import KafkaBroker, patience
+from engine.kafka.broker import connection_options
+from engine.kafka.patience import let_go, within
+from engine.kafka.retained import ends
 
 
 def run(scenario: Callable[[], Awaitable[None]]) -> None:

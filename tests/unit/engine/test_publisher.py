@@ -15,9 +15,9 @@ from typing import Any
 import orjson
 import pytest
 
-from engine import publisher as publisher_module
 from engine.errors import WalError
 from engine.events import Event
+from engine.events import publisher as publisher_module
 from engine.shard import Shard
 
 Make = Callable[..., Shard]

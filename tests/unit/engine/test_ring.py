@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.ring import Ring
+from engine.shard.ring import Ring
 
 
 @given(st.sampled_from([1, 2, 8]), st.lists(st.booleans(), max_size=60))

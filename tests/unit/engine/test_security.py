@@ -11,10 +11,10 @@ from aiokafka.errors import KafkaConnectionError, SaslAuthenticationFailed
 from cryptography.hazmat.primitives import serialization
 
 from engine import logs
-from engine.broker import connection_options
 from engine.config import Config
 from engine.errors import ConfigError
-from engine.refusal import Overheard, explain
+from engine.kafka.broker import connection_options
+from engine.kafka.refusal import Overheard, explain
 
 SASL = {
     "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",

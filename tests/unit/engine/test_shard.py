@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine import shard as shard_module
 from engine.errors import WalError
 from engine.orders import Rejected
-from engine.shard import Shard
+from engine.shard import Shard, summary
+from engine.shard import shard as shard_module
 
 Make = Callable[..., Shard]
 
@@ -370,7 +370,7 @@ def test_the_summary_counts_what_happened_since_the_last(
     shard: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario() -> None:
-        monkeypatch.setattr(shard_module, "SUMMARY_SECONDS", 0.01)
+        monkeypatch.setattr(summary, "SUMMARY_SECONDS", 0.01)
         made = shard()
         made.start()
         await made.seed(seeds((100, 1)))

@@ -12,11 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import segments
 from engine.errors import WalError
+from engine.log import Wal, segments
+from engine.log.segments import HEADER_SIZE, ORDER, SEED, decode, encode
 from engine.orders import MAX_VALUE, Order
-from engine.segments import HEADER_SIZE, ORDER, SEED, decode, encode
-from engine.wal import Wal
 
 SMALL = 4096
 

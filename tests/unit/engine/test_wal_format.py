@@ -16,13 +16,12 @@ from zlib import crc32
 
 import pytest
 
-from engine import segments
 from engine.errors import WalError
+from engine.events import Shadow
+from engine.log import Wal, segments
+from engine.log.segments import FORMAT, HEADER_SIZE, ORDER, SEED, Format, Header
 from engine.orders import MAX_VALUE, Order
-from engine.publisher import Shadow
-from engine.segments import FORMAT, HEADER_SIZE, ORDER, SEED, Format, Header
 from engine.shard import Shard
-from engine.wal import Wal
 
 HERE = Path(__file__).parent
 LOG_ID = bytes(range(16))

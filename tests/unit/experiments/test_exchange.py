@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.config import Config
-from engine.security import Security
+from engine.config import Config, Security
 from experiments.exchange import SINGLE
 from harness.system import Endpoint
 

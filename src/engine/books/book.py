@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sortedcontainers import SortedDict
 
-from .orders import Order
+from ..orders import Order
 
 
 class Level:

@@ -23,25 +23,23 @@ from typing import Any
 
 import orjson
 
-from . import orders
-from .broker import Broker
-from .config import Config
-from .errors import WalError
-from .gcwatch import GcWatch, settling
-from .matching import NO_FILLS, Matcher
-from .metrics import Histogram, Metrics, quantile
-from .orders import Order, Rejected
-from .publisher import Publisher
+from .. import orders
+from ..books import NO_FILLS, Matcher
+from ..config import Config
+from ..errors import WalError
+from ..events import Broker, Publisher
+from ..log import ORDER, Wal
+from ..metrics import GcWatch, Metrics, settling
+from ..orders import Order, Rejected
+from .exposition import expose
 from .ring import Ring
-from .segments import ORDER
-from .wal import Wal
+from .summary import summarise
 
 log = logging.getLogger(__name__)
 
 CONSUME_BATCH = 64  # orders matched between two turns of the loop, about half a millisecond
 SEED_CHUNK = 200
 MAX_ORDER = 64 << 10  # bytes: decoding is not interrupted, so what is absurd is not begun
-SUMMARY_SECONDS = 10.0
 
 
 class MatchingError(Exception):
@@ -72,12 +70,12 @@ class Shard:
         self.ready = False
         self.failure: str | None = None
         self.on_failure: Callable[[], None] = lambda: None
-        self._gc = GcWatch()
+        self.gc = GcWatch()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._scheduled = False
         self._broken = False
         self._summary: asyncio.Task[None] | None = None
-        self._expose()
+        expose(self)
 
     # Life
 
@@ -122,10 +120,10 @@ class Shard:
         self._loop = asyncio.get_running_loop()
         self.wal.on_sync = self.metrics.wal_sync.observe
         self.wal.on_failure = self._wal_failed
-        self._gc.start()
+        self.gc.start()
         gc.freeze()
         self.publisher.start()
-        self._summary = asyncio.create_task(self._summarise(), name="summary")
+        self._summary = asyncio.create_task(summarise(self), name="summary")
         self.ready = True
 
     async def stop(self) -> None:
@@ -139,7 +137,7 @@ class Shard:
         await self.publisher.stop(self.config.drain_seconds)
         if self._summary is not None:
             self._summary.cancel()
-            self._gc.stop()
+            self.gc.stop()
         await asyncio.to_thread(self._close)
         log.info("stopped", extra={"sequence": self.wal.sequence, "matches": self.matcher.matches})
 
@@ -295,85 +293,10 @@ class Shard:
                 metrics.matches += len(fills)
                 metrics.executed += 1
 
-    # What others see
-
     def _wal_failed(self) -> None:
         """Called by the log's thread."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self.fail, str(self.wal.failure))
-
-    def _expose(self) -> None:
-        metrics, matcher, queue = self.metrics, self.matcher, self.publisher.queue
-        metrics.gauge_by(
-            "me_orderbook_depth",
-            "Orders that rest, over all symbols of the shard.",
-            "side",
-            {"bid": lambda: matcher.depth(bids=True), "ask": lambda: matcher.depth(bids=False)},
-        )
-        metrics.gauge_by(
-            "me_orderbook_price_levels",
-            "Prices at which orders rest, over all symbols of the shard.",
-            "side",
-            {"bid": lambda: matcher.levels(bids=True), "ask": lambda: matcher.levels(bids=False)},
-        )
-        metrics.gauge(
-            "me_ringbuffer_utilization_ratio", "How full the ring is, 0 to 1.", lambda: self.ring.utilization
-        )
-        metrics.counter(
-            "me_event_queue_overflows_total",
-            "Times the event queue was full, and the log took over.",
-            lambda: queue.overflows,
-        )
-        metrics.counter(
-            "me_event_resends_total",
-            "Times the broker had lost what it had acknowledged, and every event was sent again.",
-            lambda: self.publisher.resends,
-        )
-        metrics.gauge(
-            "me_event_queue_depth", "Events that wait for the broker in memory.", lambda: queue.depth
-        )
-        metrics.gauge(
-            "me_event_backlog_orders",
-            "Records behind the last published one, in memory or only in the log.",
-            lambda: self.publisher.backlog,
-        )
-        metrics.gauge(
-            "me_wal_unsynced_records", "Records that power loss could take.", lambda: self.wal.unsynced
-        )
-        metrics.others.append(self._gc.families)
-
-    async def _summarise(self) -> None:
-        metrics = self.metrics
-        before = (0, 0, 0, 0, [0] * len(metrics.match.counts))
-        while True:
-            now = (
-                metrics.received,
-                metrics.matches,
-                sum(metrics.rejected.values()),
-                metrics.publish_errors,
-                list(metrics.match.counts),
-            )
-            if now[:4] != (0, 0, 0, 0):
-                log.info("summary", extra=self._summary_of(before, now))
-            before = now
-            await asyncio.sleep(SUMMARY_SECONDS)
-
-    def _summary_of(self, before: tuple[Any, ...], now: tuple[Any, ...]) -> dict[str, object]:
-        histogram: Histogram = self.metrics.match
-        fresh = [after - earlier for after, earlier in zip(now[4], before[4], strict=True)]
-        p99 = quantile(histogram.bounds, fresh, 0.99)
-        return {
-            "orders": now[0] - before[0],
-            "matches": now[1] - before[1],
-            "rejected": now[2] - before[2],
-            "publish_errors": now[3] - before[3],
-            "match_p99_ms": None if p99 is None else round(p99 * 1000, 3),
-            "event_queue_depth": self.publisher.queue.depth,
-            "ring": len(self.ring),
-            "bids": self.matcher.depth(bids=True),
-            "asks": self.matcher.depth(bids=False),
-            "unsynced": self.wal.unsynced,
-        }
 
 
 def decode(body: bytes) -> Any:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import ConfigError
 from .environment import Reader
-from .errors import ConfigError
 from .security import Security
 
 DEFAULT_SYMBOLS = {

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
-from .config import Config
-from .events import Event
-from .metrics import TOPICS
+from ..config import Config
+from ..events import TOPICS, Event, Mark, Marks, Place
 from .patience import let_go, within
 from .refusal import Overheard, explain
-from .retained import Mark, Marks, Place, retains
+from .retained import retains
 from .topics import ensure_topics
 
 log = logging.getLogger(__name__)
@@ -33,22 +32,6 @@ _BATCH_BYTES = 1 << 18
 
 class BrokerError(Exception):
     """The broker refused or did not answer; trying again later may help."""
-
-
-class Broker(Protocol):
-    """Where events go."""
-
-    async def connect(self) -> None:
-        """Get ready to send; raise any exception if that is not possible now."""
-
-    async def retains(self, marks: Marks, log_id: str) -> bool:
-        """Return whether the marked events, which were acknowledged, are still there."""
-
-    async def send(self, batch: Sequence[Event]) -> Mapping[Place, Mark]:
-        """Return where the last events are, once all are acknowledged; after an error some may be there."""
-
-    async def close(self) -> None:
-        """Let go of everything, in bounded time, without raising."""
 
 
 class KafkaBroker:

@@ -21,9 +21,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ..errors import WalError
+from ..orders import Order
 from . import segments
-from .errors import WalError
-from .orders import Order
 from .segments import FORMAT, HEADER_SIZE, ORDER, SEED, Header, Reader
 
 log = logging.getLogger(__name__)

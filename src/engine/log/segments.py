@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
-from .errors import WalError
-from .orders import Order
+from ..errors import WalError
+from ..orders import Order
 
 FORMAT = 1
 """Version of the records that are written; :data:`FORMATS` has those that can be read."""

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from .metrics import GC_BUCKETS, Histogram
+from .buckets import GC_BUCKETS
+from .histogram import Histogram
 
 MAX_WINDOW = 15
 """Seconds for which the longest pause is remembered: three scrapes."""

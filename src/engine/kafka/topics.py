@@ -26,7 +26,7 @@ async def ensure_topics(options: Mapping[str, Any], topics: Sequence[str], parti
     a symbol's later events would go to another partition than its earlier ones.
 
     Args:
-        options: for a client (see :func:`engine.broker.connection_options`).
+        options: for a client (see :func:`engine.kafka.broker.connection_options`).
         topics: their names.
         partitions: of each one that is made, or is empty.
 

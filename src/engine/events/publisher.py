@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
-import os
-import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
+from ..books import Fill
+from ..errors import WalError
+from ..log import Wal
+from ..metrics import Metrics
+from ..orders import Order
 from .broker import Broker
-from .errors import WalError
-from .events import Entry, EventQueue, events
-from .matching import Fill, Matcher
-from .metrics import Metrics
-from .orders import Order
-from .retained import Marks
-from .segments import ORDER, Reader
-from .wal import Wal
+from .event import TOPICS, events
+from .position import Position
+from .queue import Entry, EventQueue
+from .shadow import Shadow
 
 log = logging.getLogger(__name__)
 
@@ -36,105 +32,6 @@ _PERSIST_SECONDS = 1.0
 _SHADOW_SECONDS = 60.0
 _CHECK_SECONDS = 30.0  # without an event, until the broker is asked whether it still has the last ones
 _REPORT_SECONDS = 30.0
-
-
-class Position:
-    """The sequence up to which every event was acknowledged, kept beside the log.
-
-    It is written after the fact and about once a second, so a restart may
-    publish some events again, and never too few.
-
-    Attributes:
-        sequence: of the last order whose events were all acknowledged.
-        marks: where the last ones lie.
-    """
-
-    def __init__(self, wal: Wal) -> None:
-        self._path = wal.directory / "published.json"
-        self._wal = wal
-        self._lock = threading.Lock()  # a stop may find a save under way
-        self.sequence = 0
-        self.marks = Marks()
-        self._written = self.snapshot()
-
-    def load(self) -> None:
-        """Read the file; without one, or with one of another log, nothing counts as published."""
-        try:
-            stored = json.loads(self._path.read_text())
-            known, sequence = stored["log"] == self._wal.log_id, int(stored["sequence"])
-            marks = Marks.from_json(stored.get("marks", ()))  # former versions wrote none
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            log.warning(
-                "the published position is not legible; all events are sent again",
-                extra={"error": str(error)},
-            )
-            return
-        if not known:
-            log.warning("the published position is another log's; all events are sent again")
-            return
-        self.sequence = sequence
-        self.marks = marks
-        self._written = self.snapshot()
-
-    def check(self) -> None:
-        """Raise :class:`WalError` if more was published than the log holds: its end is missing."""
-        if self.sequence > self._wal.sequence:
-            raise WalError(
-                f"{self._path} says that sequence {self.sequence} was published, and the log ends at "
-                f"{self._wal.sequence}: records are missing; restore the log from a copy"
-            )
-
-    def snapshot(self) -> dict[str, Any]:
-        """Return what is saved.  Call it in the loop, or a sequence may get the marks of another."""
-        return {"log": self._wal.log_id, "sequence": self.sequence, "marks": self.marks.to_json()}
-
-    def save(self, snapshot: dict[str, Any]) -> None:
-        """Write the file, atomically, if there is news.  Blocks for a sync: call it in a thread."""
-        with self._lock:
-            if snapshot == self._written:
-                return
-            partial = self._path.with_suffix(".tmp")
-            with partial.open("w") as file:
-                json.dump(snapshot, file)
-                file.flush()
-                os.fdatasync(file.fileno())
-            partial.replace(self._path)
-            self._written = snapshot
-
-
-class Shadow:
-    """A second set of books that follows the log, to make the events again that the queue had no room for."""
-
-    def __init__(self, directory: Path, symbols: tuple[str, ...]) -> None:
-        self._reader = Reader(directory)
-        self._records = self._reader.records()
-        self._matcher = Matcher(symbols)
-        self.used = time.monotonic()
-
-    @property
-    def sequence(self) -> int:
-        """Of the last order replayed."""
-        return self._matcher.sequence
-
-    def step(self) -> tuple[Order, tuple[Fill, ...]] | None:
-        """Replay one record; return the order if it makes events, and None for a seed or at the log's end."""
-        record = next(self._records, None)
-        if record is None:  # all that had been written; there may be more now
-            self._records = self._reader.records()
-            record = next(self._records, None)
-            if record is None:
-                return None
-        kind, order = record
-        if kind == ORDER:
-            return order, self._matcher.execute(order)
-        self._matcher.seed(order)
-        return None
-
-    def close(self) -> None:
-        """Let go of the log."""
-        self._reader.close()
 
 
 class Publisher:
@@ -159,6 +56,7 @@ class Publisher:
         self.queue = EventQueue(queue_limit)
         self.position = Position(wal)
         self.resends = 0
+        metrics.published.update(dict.fromkeys(TOPICS, 0))
         self._broker = broker
         self._wal = wal
         self._metrics = metrics

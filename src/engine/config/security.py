@@ -14,8 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
+from ..errors import ConfigError
 from .environment import Reader, mistake
-from .errors import ConfigError
 
 PROTOCOL = "KAFKA_SECURITY_PROTOCOL"
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")

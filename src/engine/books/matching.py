@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from ..orders import Order
 from .book import Book
-from .orders import Order
 
 
 class Fill(NamedTuple):

@@ -10,8 +10,8 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.config import Config as SanicConfig
 from sanic.exceptions import SanicException
 
-from .orders import Rejected
-from .shard import Shard
+from ..orders import Rejected
+from ..shard import Shard
 
 log = logging.getLogger(__name__)
 

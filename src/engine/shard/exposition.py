@@ -1,0 +1,63 @@
+"""What Prometheus is told of a shard that is no count on an order's way: states, asked at each scrape."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..books import Matcher
+from ..events import Publisher
+from ..log import Wal
+from ..metrics import GcWatch, Metrics
+from ..orders import Order
+from .ring import Ring
+
+
+class Exposed(Protocol):
+    """What of a shard is shown."""
+
+    metrics: Metrics
+    matcher: Matcher
+    ring: Ring[Order]
+    wal: Wal
+    publisher: Publisher
+    gc: GcWatch
+
+
+def expose(shard: Exposed) -> None:
+    """Have ``shard``'s metrics ask it for its states."""
+    metrics, matcher, queue = shard.metrics, shard.matcher, shard.publisher.queue
+    metrics.gauge_by(
+        "me_orderbook_depth",
+        "Orders that rest, over all symbols of the shard.",
+        "side",
+        {"bid": lambda: matcher.depth(bids=True), "ask": lambda: matcher.depth(bids=False)},
+    )
+    metrics.gauge_by(
+        "me_orderbook_price_levels",
+        "Prices at which orders rest, over all symbols of the shard.",
+        "side",
+        {"bid": lambda: matcher.levels(bids=True), "ask": lambda: matcher.levels(bids=False)},
+    )
+    metrics.gauge(
+        "me_ringbuffer_utilization_ratio", "How full the ring is, 0 to 1.", lambda: shard.ring.utilization
+    )
+    metrics.counter(
+        "me_event_queue_overflows_total",
+        "Times the event queue was full, and the log took over.",
+        lambda: queue.overflows,
+    )
+    metrics.counter(
+        "me_event_resends_total",
+        "Times the broker had lost what it had acknowledged, and every event was sent again.",
+        lambda: shard.publisher.resends,
+    )
+    metrics.gauge("me_event_queue_depth", "Events that wait for the broker in memory.", lambda: queue.depth)
+    metrics.gauge(
+        "me_event_backlog_orders",
+        "Records behind the last published one, in memory or only in the log.",
+        lambda: shard.publisher.backlog,
+    )
+    metrics.gauge(
+        "me_wal_unsynced_records", "Records that power loss could take.", lambda: shard.wal.unsynced
+    )
+    metrics.others.append(shard.gc.families)
