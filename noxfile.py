@@ -129,13 +129,15 @@ def judge(session: nox.Session) -> None:
 
 def tools_ready(session: nox.Session) -> None:
     """Provision every external program, with progress, before tests that would each wait for it."""
-    session.run(python(session), "-m", "harness.programs", "--provide", external=True)
+    session.run(python(session), "-m", "verdict_harness.programs", "--provide", external=True)
 
 
 @nox.session
 def tools(session: nox.Session) -> None:
     """Show each external program, where it came from and its version; build what is missing."""
-    session.run(python(session), "-m", "harness.programs", "--provide", *session.posargs, external=True)
+    session.run(
+        python(session), "-m", "verdict_harness.programs", "--provide", *session.posargs, external=True
+    )
 
 
 @nox.session

@@ -21,8 +21,8 @@ def read_back(bootstrap: str, *, timeout: float = 60.0) -> dict[str, Any]:
         timeout: seconds for each topic.
 
     Returns:
-        For each topic: ``partitions``, ``events`` (distinct by shard and sequence), ``repeats``,
-        ``types``, and ``misplaced``: events whose key is not their symbol.
+        For each topic: ``partitions``, ``events`` (distinct by shard, log and sequence; seeds are not
+        among them), ``repeats``, ``types``, and ``misplaced``: events whose key is not their symbol.
     """
     return {topic: asyncio.run(asyncio.wait_for(_read(bootstrap, topic), timeout)) for topic in TOPICS}
 
@@ -59,11 +59,13 @@ async def _read(bootstrap: str, topic: str) -> dict[str, Any]:
     seen: set[str] = set()
     repeats = misplaced = 0
     types: set[str] = set()
+    seeds: set[str] = set()
     async for event in _events(bootstrap, topic, partitions):
         identity = _identity(event)
-        repeats += identity in seen
+        known = seeds if event["type"] == "ORDER_SEEDED" else seen
+        repeats += identity in known
         misplaced += event["key"] != event["symbol"]
-        seen.add(identity)
+        known.add(identity)
         types.add(event["type"])
     return {
         "partitions": len(partitions),

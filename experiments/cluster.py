@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness import progress
-from harness.cluster import images
-from harness.system import Chart, Image, Kubernetes
+from verdict_harness.kubernetes import images
+from verdict_harness.processes import progress
+from verdict_harness.systems import Chart, Image, Kubernetes
 
 ROOT = Path(__file__).parents[1]
 RULES = ROOT / "prometheus" / "recording-rules.yml"

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness import chaos
-from harness.run import Run
-from harness.system import Backend
-from harness.trial import Stage, Trial
+from verdict_harness.loads import Stage, Trial
+from verdict_harness.record import Run
+from verdict_harness.systems import Backend, chaos
 
 from .exchange import SYMBOLS
 from .latency import match_p99

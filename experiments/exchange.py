@@ -11,8 +11,7 @@ from typing import Any
 
 import yaml
 
-from harness.brokers import kafka
-from harness.system import Command, Place, Process, Service, System
+from verdict_harness.systems import Command, Place, Process, Service, System, kafka
 
 from .cluster import RULES, kubernetes
 

@@ -10,12 +10,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from harness.expect import Change
-from harness.judge import Judge
-from harness.sample import NoValue, Sample, Value
-from harness.trial import Trial
-from harness.units import Quantity, ms, percent
-from harness.verdict import Verdict
+from verdict_harness.loads import Trial
+from verdict_harness.samples import NoValue, Quantity, Sample, Value, ms, percent
+from verdict_harness.verdicts import Change, Judge, Verdict
 
 DEVIATIONS = 1.645  # to either side: one true p99 in 20 lies beyond
 FEWEST = 400  # orders: of fewer, the upper quantile lies beyond the slowest

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from harness.system import Deployment, System
-from harness.trial import Plan, Trial
+from verdict_harness.loads import Plan, Trial
+from verdict_harness.systems import Deployment, System
 
 from . import workload
 from .cluster import ROOT

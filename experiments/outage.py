@@ -11,15 +11,12 @@ from typing import Any
 
 import httpx
 
-from harness import k6
-from harness.chaos import Fault
-from harness.errors import Inconclusive, WaitTimeout
-from harness.evidence import Json
-from harness.run import Run
-from harness.sample import NoValue, Value
-from harness.system import Deployment
-from harness.trial import Stage, Trial
-from harness.wait import Pending, until
+from verdict_harness.errors import Inconclusive, WaitTimeout
+from verdict_harness.loads import Stage, Trial, requests
+from verdict_harness.processes import Pending, until
+from verdict_harness.record import Json, Run
+from verdict_harness.samples import NoValue, Value
+from verdict_harness.systems import Deployment, Fault
 
 from .broker import read_orders
 from .exchange import BROKER
@@ -159,7 +156,7 @@ def aftermath(stage: Stage, outage: Outage) -> Any:
 
 def _accepted(run: Run, load: str) -> set[str]:
     path: Path = run.evidence.folder(f"loads/{load}")
-    return {request.id for request in k6.requests(path, {"name": "order"}) if request.status == 200}
+    return {request.id for request in requests(path, {"name": "order"}) if request.status == 200}
 
 
 def _drained(deployment: Deployment, since: float) -> float | None:

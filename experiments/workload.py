@@ -10,8 +10,8 @@ import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from harness.sample import NoValue, Sample, Series, Value
-from harness.trial import Trial
+from verdict_harness.loads import Trial
+from verdict_harness.samples import NoValue, Sample, Series, Value
 
 from .exchange import SYMBOLS
 

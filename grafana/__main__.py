@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from harness.errors import HarnessError
+from verdict_harness.errors import HarnessError
 
 from .api import Grafana, credentials
 from .dashboard import FILE, TITLE, text

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import httpx
 
-from harness.errors import HarnessError, UsageError
+from verdict_harness.errors import HarnessError, UsageError
 
 from .parts import STEP
 

@@ -1,10 +1,15 @@
 """What does an order cost the engine beside a bare Sanic handler that decodes and answers JSON?
 
-Both are processes of their own and get the same orders in turns, so that whatever else the machine does meets
-both alike.  What counts is the CPU time of the process for an order, not the time on the clock.  Without
-KAFKA_BOOTSTRAP there is no broker, and publishing ends at the queue.
+All are processes of their own and get the same orders in turns, so that whatever else the machine does meets
+them alike.  What counts is the CPU time of the process for an order, not the time on the clock.  One engine
+has no broker, and publishing ends at its queue; another one has a real Kafka, and its round ends when the
+last event is acknowledged.
+
+Then an engine with many orders at rest gets all that it takes: how long do the garbage collector and the
+event loop stand in the way, as the engine and as a client see it?
 
     python tools/bench_engine.py [--rounds 7] [--orders 4000] [--connections 16]
+                                 [--seconds 20] [--resting 300000]
 """
 
 from __future__ import annotations
@@ -13,18 +18,25 @@ import argparse
 import asyncio
 import json
 import os
-import re
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
+import httpx
 import uvloop
+from prometheus_client.parser import text_string_to_metric_families
+
+from verdict_harness.processes import Ports
+from verdict_harness.systems import Endpoint
+from verdict_harness.systems import kafka as kafka_service
 
 
 def bare(port: int) -> None:
@@ -59,23 +71,58 @@ def request(number: int) -> bytes:
     return b"POST /orders HTTP/1.1\r\nhost: bench\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
 
 
-async def send(port: int, requests: list[bytes], connections: int) -> None:
-    """Send every request, one at a time on each connection; fail on any answer but 200."""
-    left = iter(requests)
+class Client(asyncio.Protocol):
+    """One connection that sends a request when it has the last answer, at as little cost as can be.
 
-    async def worker() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for one in left:
-            writer.write(one)
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-            body = await reader.readexactly(length)
-            if not head.startswith(b"HTTP/1.1 200"):
-                raise SystemExit(f"expected 200, found {head!r} {body!r}")
-        writer.close()
-        await writer.wait_closed()
+    Args:
+        requests: shared with other connections.
+        took: gets the seconds from each request to its answer.
+    """
 
-    await asyncio.gather(*(worker() for _ in range(connections)))
+    def __init__(self, requests: Iterator[bytes], took: list[float]) -> None:
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._requests = requests
+        self._took = took
+        self._sent = 0.0
+        self._answer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._next()
+
+    def data_received(self, data: bytes) -> None:
+        self._answer += data
+        if not self._answer.endswith(b"}"):  # all answers are JSON objects
+            return
+        if not self._answer.startswith(b"HTTP/1.1 200"):
+            raise SystemExit(f"expected 200, found {self._answer!r}")
+        self._took.append(time.perf_counter() - self._sent)
+        self._answer = b""
+        self._next()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def _next(self) -> None:
+        request = next(self._requests, None)
+        if request is None:
+            self._transport.close()
+            return
+        self._sent = time.perf_counter()
+        self._transport.write(request)
+
+
+async def send(port: int, requests: Iterable[bytes], connections: int) -> list[float]:
+    """Send every request, one at a time on each connection; return the seconds that each took."""
+    left, took = iter(requests), list[float]()
+    loop = asyncio.get_running_loop()
+    made = [
+        await loop.create_connection(lambda: Client(left, took), "127.0.0.1", port)
+        for _ in range(connections)
+    ]
+    await asyncio.gather(*(client.done for _, client in made))
+    return took
 
 
 def cpu_seconds(pid: int) -> float:
@@ -113,30 +160,150 @@ def free_ports(count: int) -> list[int]:
         ]
 
 
+@dataclass
+class Place:
+    """Where the broker's process runs (see :class:`verdict_harness.systems.Place`)."""
+
+    directory: Path
+    ports: dict[str, int]
+
+    def port(self, name: str) -> int:
+        return self.ports[name]
+
+    def endpoint(self, service: str, port: str) -> Endpoint:
+        raise SystemExit(f"the broker asked for {port} of {service}, and it is alone here")
+
+
+@contextmanager
+def broker(directory: Path) -> Iterator[str]:
+    """Start a Kafka and yield its address, or that of the one in ``KAFKA_BOOTSTRAP``."""
+    if os.environ.get("KAFKA_BOOTSTRAP"):
+        yield os.environ["KAFKA_BOOTSTRAP"]
+        return
+    recipe = kafka_service().process
+    if recipe is None:
+        raise SystemExit("there is no recipe for a Kafka process")
+    directory.mkdir()
+    with Ports() as ports:
+        place = Place(directory, {"kafka": ports.reserve(), "controller": ports.reserve()})
+        command = recipe.command(place)
+        with started(list(command.argv), place.port("kafka"), dict(command.env), directory / "log"):
+            yield f"127.0.0.1:{place.port('kafka')}"
+
+
+@contextmanager
+def engine(directory: Path, bootstrap: str) -> Iterator[tuple[int, int, int]]:
+    """Start an engine; yield process id and the ports of orders and metrics."""
+    directory.mkdir()
+    http, metrics = free_ports(2)
+    env = {"HOST": "127.0.0.1", "HTTP_PORT": str(http), "METRICS_PORT": str(metrics)}
+    env |= {"WAL_PATH": str(directory / "wal"), "KAFKA_BOOTSTRAP": bootstrap}
+    with started([sys.executable, "-m", "engine"], http, env, directory / "log") as pid:
+        yield pid, http, metrics
+
+
+def wait_until_published(directory: Path, sequence: int) -> None:
+    """Wait for the engine's own note of it, which costs the engine nothing to be read."""
+    path = directory / "wal" / "published.json"
+    for _ in range(600):
+        if path.exists() and json.loads(path.read_text())["sequence"] >= sequence:
+            return
+        time.sleep(0.1)
+    raise SystemExit(f"sequence {sequence} was not published within a minute")
+
+
 def compare(words: argparse.Namespace, directory: Path) -> dict[str, list[float]]:
     """Return each server's CPU microseconds for an order in each round; a first round is not counted."""
-    plain, http, metrics = free_ports(3)
-    env = {"HOST": "127.0.0.1", "HTTP_PORT": str(http), "METRICS_PORT": str(metrics)}
-    env |= {"WAL_PATH": str(directory / "wal")}
-    env |= {"KAFKA_BOOTSTRAP": os.environ.get("KAFKA_BOOTSTRAP", "127.0.0.1:1")}
-    costs: dict[str, list[float]] = {"bare": [], "engine": []}
-    with (
-        started(
-            [sys.executable, __file__, "--bare", str(plain)], plain, {}, directory / "bare.log"
-        ) as bare_pid,
-        started([sys.executable, "-m", "engine"], http, env, directory / "engine.log") as engine_pid,
-    ):
+    with ExitStack() as stack:
+        (plain,) = free_ports(1)
+        argv = [sys.executable, __file__, "--bare", str(plain)]
+        targets = {"bare": (stack.enter_context(started(argv, plain, {}, directory / "bare.log")), plain)}
+        targets["engine"] = stack.enter_context(engine(directory / "engine", "127.0.0.1:1"))[:2]
+        kafka = stack.enter_context(broker(directory / "kafka"))
+        targets["engine, broker"] = stack.enter_context(engine(directory / "with-broker", kafka))[:2]
+        costs: dict[str, list[float]] = {name: [] for name in targets}
         for round_number in range(words.rounds + 1):
             first = round_number * words.orders
             requests = [request(number) for number in range(first, first + words.orders)]
-            for name, pid, port in (("bare", bare_pid, plain), ("engine", engine_pid, http)):
+            for name, (pid, port) in targets.items():
                 before = cpu_seconds(pid)
                 uvloop.run(send(port, requests, words.connections))
+                if name == "engine, broker":
+                    wait_until_published(directory / "with-broker", first + words.orders)
                 if round_number:
                     costs[name].append((cpu_seconds(pid) - before) / words.orders * 1e6)
-        if not re.search(r'"message": "serving"', (directory / "engine.log").read_text()):
-            raise SystemExit("the engine never served")
     return costs
+
+
+def saturate(words: argparse.Namespace, directory: Path) -> dict[str, float]:
+    """Return what the engine and its clients saw while orders rested and many came."""
+    with ExitStack() as stack:
+        kafka = stack.enter_context(broker(directory / "kafka-2"))
+        _pid, http, metrics = stack.enter_context(engine(directory / "saturated", kafka))
+        each = 20_000
+        for start in range(0, words.resting, each):
+            orders = [
+                {
+                    "orderId": f"rests-{number}",
+                    "symbol": f"TEST-ASSET-{'ABCD'[number % 4]}",
+                    "side": "SELL",
+                    "price": 20_000 + number % 500,
+                    "quantity": 10,
+                }
+                for number in range(start, min(start + each, words.resting))
+            ]
+            url = f"http://127.0.0.1:{http}/seed"
+            httpx.post(url, json={"orders": orders}, timeout=60).raise_for_status()
+        before = scrape(metrics)
+        began = time.perf_counter()
+
+        def requests() -> Iterator[bytes]:
+            number = 0
+            while time.perf_counter() < began + words.seconds:
+                yield request(number)
+                number += 1
+
+        longest: dict[str, float] = {}
+
+        async def look_on() -> None:
+            """Scrape as Prometheus does, from beside."""
+            while True:
+                await asyncio.sleep(5)
+                for name, value in (await asyncio.to_thread(scrape, metrics)).items():
+                    longest[name] = max(longest.get(name, 0.0), value)
+
+        async def load() -> list[float]:
+            looking = asyncio.create_task(look_on())
+            took = await send(http, requests(), words.connections)
+            looking.cancel()
+            return took
+
+        took = sorted(uvloop.run(load()))
+        after = scrape(metrics)
+        for name, value in after.items():
+            longest[name] = max(longest.get(name, 0.0), value)
+        count = len(took)
+        return {
+            "orders a second": count / words.seconds,
+            "resting at the end": sum(after[f"me_orderbook_depth{side}"] for side in ("ask", "bid")),
+            "collections": after["me_gc_collections_total"] - before["me_gc_collections_total"],
+            "GC pause, longest, engine (ms)": 1e3 * longest["me_gc_pause_max_seconds"],
+            "loop lag, longest, engine (ms)": 1e3 * longest["me_event_loop_lag_max_seconds"],
+            "p50, client (ms)": 1e3 * took[count // 2],
+            "p99, client (ms)": 1e3 * took[int(count * 0.99)],
+            "p99.9, client (ms)": 1e3 * took[int(count * 0.999)],
+            "longest, client (ms)": 1e3 * took[-1],
+        }
+
+
+def scrape(port: int) -> dict[str, float]:
+    """Return what the engine exposes, without its shard: a name and the values of other labels in one."""
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+    return {
+        sample.name + "".join(value for key, value in sample.labels.items() if key != "shard"): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
 
 
 def main() -> None:
@@ -144,25 +311,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=7, help="0 for none")
     parser.add_argument("--orders", type=int, default=4000, help="to each server in each round")
     parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--seconds", type=int, default=20, help="of all that the engine takes; 0 for none")
+    parser.add_argument("--resting", type=int, default=300_000)
     parser.add_argument("--bare", type=int, help=argparse.SUPPRESS)
     words = parser.parse_args()
     if words.bare:
         bare(words.bare)
         return
     with tempfile.TemporaryDirectory() as directory:
-        costs = compare(words, Path(directory))
+        if words.rounds:
+            show_costs(words, compare(words, Path(directory)))
+        if words.seconds:
+            print(f"\nAll that it takes for {words.seconds} s, {words.connections} connections, a broker")
+            for name, value in saturate(words, Path(directory)).items():
+                print(f"{name:<32} {value:10.{2 if '(ms)' in name else 0}f}")
+
+
+def show_costs(words: argparse.Namespace, costs: dict[str, list[float]]) -> None:
+    """Print median and spread of each server's cost, and of its ratio to the bare one's of the same round."""
     print(f"CPU per order, {words.rounds} rounds of {words.orders}, {words.connections} connections")
-    ratios = [engine / plain for engine, plain in zip(costs["engine"], costs["bare"], strict=True)]
-    for name, values, unit in (
-        *((name, found, "µs") for name, found in costs.items()),
-        ("ratio", ratios, "x "),
-    ):
-        digits = 0 if unit == "µs" else 2
-        spread = f"{min(values):.{digits}f} to {max(values):.{digits}f}"
-        print(f"{name:<7} {statistics.median(values):7.{digits}f} {unit} ({spread})")
+    for name, values in costs.items():
+        ratios = [value / plain for value, plain in zip(values, costs["bare"], strict=True)]
+        spread = f"({min(values):.0f} to {max(values):.0f})"
+        ratio = f"{statistics.median(ratios):.2f} x ({min(ratios):.2f} to {max(ratios):.2f})"
+        print(f"{name:<15} {statistics.median(values):5.0f} µs {spread:<14} {ratio}")
 
 
 if __name__ == "__main__":

@@ -5,10 +5,9 @@ It is judged only for having been what it claims, because A2 rests on a system t
 
 import pytest
 
-from harness.expect import Within
-from harness.judge import Judge
-from harness.trial import Trial
-from harness.units import count
+from verdict_harness.loads import Trial
+from verdict_harness.samples import count
+from verdict_harness.verdicts import Judge, Within
 
 pytestmark = [pytest.mark.asr1, pytest.mark.a1]
 

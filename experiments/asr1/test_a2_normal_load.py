@@ -6,11 +6,9 @@ ASR 1: matching takes < 200 ms at p99 under 1,000 matches/min on one shard.
 import pytest
 
 from experiments.workload import MATCHES_PER_ORDER
-from harness.expect import AtLeast, Below, Budget
-from harness.judge import Judge
-from harness.trial import Trial
-from harness.units import Quantity, ms, percent, ratio
-from harness.verdict import Verdict
+from verdict_harness.loads import Trial
+from verdict_harness.samples import Quantity, ms, percent, ratio
+from verdict_harness.verdicts import AtLeast, Below, Budget, Judge, Verdict
 
 pytestmark = [pytest.mark.asr1, pytest.mark.a2]
 

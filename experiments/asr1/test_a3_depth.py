@@ -7,10 +7,9 @@ prove before the load.
 import pytest
 
 from experiments.latency import match_p99
-from harness.expect import Below
-from harness.judge import Judge
-from harness.trial import Trial
-from harness.units import ms, percent
+from verdict_harness.loads import Trial
+from verdict_harness.samples import ms, percent
+from verdict_harness.verdicts import Below, Judge
 
 pytestmark = [pytest.mark.asr1, pytest.mark.a3]
 

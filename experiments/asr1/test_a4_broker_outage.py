@@ -8,11 +8,9 @@ import pytest
 
 from experiments.latency import judge_change
 from experiments.outage import Outage, aftermath
-from harness.expect import Below, Within
-from harness.judge import Judge
-from harness.sample import Value, number
-from harness.trial import Stage
-from harness.units import count, ms, percent
+from verdict_harness.loads import Stage
+from verdict_harness.samples import Value, count, ms, number, percent
+from verdict_harness.verdicts import Below, Judge, Within
 
 pytestmark = [pytest.mark.asr1, pytest.mark.a4]
 

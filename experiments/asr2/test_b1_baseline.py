@@ -5,10 +5,9 @@ The other experiments of ASR 2 are compared with it.
 
 import pytest
 
-from harness.expect import AtLeast, Below
-from harness.judge import Judge
-from harness.trial import Trial
-from harness.units import ms, per_minute, percent
+from verdict_harness.loads import Trial
+from verdict_harness.samples import ms, per_minute, percent
+from verdict_harness.verdicts import AtLeast, Below, Judge
 
 pytestmark = [pytest.mark.asr2, pytest.mark.b1]
 

@@ -7,12 +7,10 @@ import pytest
 
 from experiments.latency import judge_change
 from experiments.loads import Workload
-from harness.expect import AtLeast, Below, NotGrowing
-from harness.judge import Judge
-from harness.run import Run
-from harness.trial import Trial
-from harness.units import ms, per_minute, percent
-from harness.verdict import Verdict
+from verdict_harness.loads import Trial
+from verdict_harness.record import Run
+from verdict_harness.samples import ms, per_minute, percent
+from verdict_harness.verdicts import AtLeast, Below, Judge, NotGrowing, Verdict
 
 pytestmark = [pytest.mark.asr2, pytest.mark.b2]
 

@@ -9,11 +9,10 @@ from experiments.exchange import SYMBOLS
 from experiments.latency import match_p99
 from experiments.loads import Workload
 from experiments.workload import throughput
-from harness.expect import Below, Scaling, Within
-from harness.judge import Judge
-from harness.run import Run
-from harness.trial import Trial
-from harness.units import ms, per_second, percent
+from verdict_harness.loads import Trial
+from verdict_harness.record import Run
+from verdict_harness.samples import ms, per_second, percent
+from verdict_harness.verdicts import Below, Judge, Scaling, Within
 
 pytestmark = [pytest.mark.asr2, pytest.mark.b3]
 

@@ -6,10 +6,9 @@ ASR 2: a hot shard stays fast, and costs the others nothing.
 import pytest
 
 from experiments.exchange import SYMBOLS
-from harness.expect import Below, Within
-from harness.judge import Judge
-from harness.trial import Trial
-from harness.units import ms, percent
+from verdict_harness.loads import Trial
+from verdict_harness.samples import ms, percent
+from verdict_harness.verdicts import Below, Judge, Within
 
 pytestmark = [pytest.mark.asr2, pytest.mark.b4]
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from experiments.exchange import GATEWAY, SYMBOLS, shard_service
-from harness.system import Deployment
+from verdict_harness.systems import Deployment
 
 SCRAPE = 5.0
 

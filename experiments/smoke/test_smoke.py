@@ -11,13 +11,9 @@ from experiments.exchange import BROKER, MULTI, SYMBOLS, recording_rules
 from experiments.loads import Workload
 from experiments.smoke import joints as by_hand
 from experiments.workload import accepted_orders
-from harness.expect import AtLeast, Below, Within
-from harness.judge import Judge
-from harness.promql import Prometheus
-from harness.sample import number
-from harness.trial import Stage, Trial
-from harness.units import count, percent
-from harness.window import Window
+from verdict_harness.loads import Stage, Trial
+from verdict_harness.samples import Prometheus, Window, count, number, percent
+from verdict_harness.verdicts import AtLeast, Below, Judge, Within
 
 pytestmark = [pytest.mark.smoke]
 

@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from harness.backends.k3d import K3dBackend
-from harness.errors import UsageError
+from verdict_harness.errors import UsageError
+from verdict_harness.kubernetes import K3dBackend
 
 NODE = "rancher/k3s:v1.34.4-k3s1"
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from experiments.cluster import GRAFANA, MONITORING, NAMESPACE, PROMETHEUS
-from harness.system import Chart
+from verdict_harness.systems import Chart
 
 from .conftest import Cluster, run
 

@@ -14,14 +14,13 @@ from experiments.broker import read_orders
 from experiments.exchange import BROKER, SINGLE, shard_service
 from experiments.loads import Workload
 from experiments.outage import UNDER_WAY
-from harness import chaos, k6
-from harness.backends.k3d import K3dBackend
-from harness.chaos import Fault
-from harness.cluster.deployment import ClusterDeployment
-from harness.run import Run, Watched
-from harness.sample import Value
-from harness.system import Deployment, System
-from harness.trial import Stage, Trial
+from verdict_harness import loads as k6
+from verdict_harness.kubernetes import K3dBackend
+from verdict_harness.kubernetes.deployment import ClusterDeployment
+from verdict_harness.loads import Stage, Trial
+from verdict_harness.record import Run, Watched
+from verdict_harness.samples import Value
+from verdict_harness.systems import Deployment, Fault, System, chaos
 
 SHARD = shard_service("a")
 SECONDS = 80.0

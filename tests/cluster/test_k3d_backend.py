@@ -22,14 +22,18 @@ import psutil
 import pytest
 
 from experiments.cluster import PROMETHEUS as THE_EXCHANGES
-from harness import chaos
-from harness.backends.k3d import K3dBackend
-from harness.backends.kube import KubeBackend
-from harness.cluster.deployment import ClusterDeployment
-from harness.cluster.kubectl import Kubectl
-from harness.errors import ClusterError, HarnessError, ServiceDied, Unsupported, UsageError, WaitTimeout
-from harness.options import Options
-from harness.system import Image, Kubernetes, Service, System
+from verdict_harness.errors import (
+    ClusterError,
+    HarnessError,
+    ServiceDied,
+    Unsupported,
+    UsageError,
+    WaitTimeout,
+)
+from verdict_harness.kubernetes import K3dBackend, KubeBackend
+from verdict_harness.kubernetes.deployment import ClusterDeployment
+from verdict_harness.kubernetes.kubectl import Kubectl
+from verdict_harness.systems import Image, Kubernetes, Options, Service, System, chaos
 
 SMALL = Path(__file__).with_name("small")
 ROOT = Path(__file__).parents[2]
@@ -309,7 +313,7 @@ class TestFailures:
         self, backend: K3dBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It is what is named, and not whoever is quiet while it is waited for."""
-        monkeypatch.setattr("harness.cluster.watch._SILENCE", 6.0)
+        monkeypatch.setattr("verdict_harness.kubernetes.watch._SILENCE", 6.0)
         (web,) = WEB.services
         mute = replace(WEB, services=(replace(web, ready="http:/no-such-path", start_timeout=12.0),))
         with pytest.raises(WaitTimeout, match="web to answer"), backend.deploy(mute, tmp_path):
@@ -433,9 +437,9 @@ class TestOthers:
 SCRIPT = """
 import sys
 from pathlib import Path
-from harness import interrupt
-from harness.backends.k3d import K3dBackend
-from harness.options import Options
+from verdict_harness.processes import interrupt
+from verdict_harness.kubernetes import K3dBackend
+from verdict_harness.systems import Options
 sys.path.insert(0, {folder!r})
 from test_k3d_backend import WEB
 from dataclasses import replace

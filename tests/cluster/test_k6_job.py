@@ -17,13 +17,12 @@ from typing import Any
 import psutil
 import pytest
 
-from harness import k6
-from harness.cluster.kubectl import Kubectl
-from harness.errors import ServiceDied
-from harness.generator import Generator
-from harness.k6 import manifests, pod
-from harness.k6.job import Jobs
-from harness.system import Deployment, System
+from verdict_harness import loads as k6
+from verdict_harness.errors import ServiceDied
+from verdict_harness.kubernetes.k6 import manifests, pod
+from verdict_harness.kubernetes.k6.job import Jobs
+from verdict_harness.kubernetes.kubectl import Kubectl
+from verdict_harness.systems import Deployment, Generator, System
 
 from .conftest import Cluster
 from .conftest import run as sh
@@ -60,7 +59,7 @@ RESTRICTED = {
 
 @dataclass
 class Up:
-    """A system that is up, as far as a load asks (see :class:`harness.system.Deployment`)."""
+    """A system that is up, as far as a load asks (see :class:`verdict_harness.systems.Deployment`)."""
 
     generator: Generator
     prometheus: str = "http://127.0.0.1:1"  # as seen from here, where nobody asks it
@@ -289,7 +288,7 @@ CTRL_C = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from harness.cluster.kubectl import Kubectl
+from verdict_harness.kubernetes.kubectl import Kubectl
 from tests.cluster.test_k6_job import run
 run(Kubectl(sys.argv[3], "loads", Path(sys.argv[4])), Path(sys.argv[2]), seconds=60)
 """

@@ -27,9 +27,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from testcontainers.core.docker_client import DockerClient
 from testcontainers.core.labels import LABEL_SESSION_ID, SESSION_ID
 
-from harness.backends.ports import Ports
-from harness.brokers import kafka as kafka_service
-from harness.system import Endpoint
+from verdict_harness.processes import Ports
+from verdict_harness.systems import Endpoint
+from verdict_harness.systems import kafka as kafka_service
 
 NOWHERE = "127.0.0.1:1"
 MADE_BY = "VERDICT_TESTS_SESSION"
@@ -201,11 +201,20 @@ class Engine:
         header = (self.directory / "wal" / "segment-00000001.wal").read_bytes()[:128]
         return header[8:24].hex()
 
+    @property
+    def logs(self) -> set[str]:
+        """The identities of the log's records: one for each engine that was started on it."""
+        outputs = [path.read_text().splitlines() for path in self.directory.glob("log-*")]
+        lines = [json.loads(line) for output in outputs for line in output if line.endswith("}")]
+        return {self.log_id, *(line["log"] for line in lines if line["message"] == "recovered")}
+
     def everything_published(self) -> bool:
         return self.metrics()["me_event_backlog_orders"] == 0
 
     def events(self, bootstrap: str) -> dict[str, list[dict[str, Any]]]:
         """Every event of this engine's log that is in the two topics, in the order of each partition."""
+
+        logs = self.logs
 
         async def read() -> dict[str, list[dict[str, Any]]]:
             consumer = AIOKafkaConsumer(
@@ -226,7 +235,7 @@ class Engine:
                         for message in batch:
                             event = json.loads(message.value)
                             assert message.key == event["symbol"].encode()
-                            if event["log"] == self.log_id:
+                            if event["log"] in logs:
                                 found[message.topic].append(event)
             finally:
                 await consumer.stop()
@@ -236,7 +245,7 @@ class Engine:
 
 
 class Place:
-    """Where the broker's process runs (see :class:`harness.system.Place`)."""
+    """Where the broker's process runs (see :class:`verdict_harness.systems.Place`)."""
 
     def __init__(self, directory: Path, ports: Ports) -> None:
         self.directory = directory

@@ -12,16 +12,11 @@ import pytest
 
 from experiments import loads, outage
 from experiments.outage import Outage, aftermath, perform
-from harness import chaos
-from harness.backends.local import LocalBackend
-from harness.chaos import Fault
-from harness.expect import Below
-from harness.judge import Judge
-from harness.run import Run, Watched
-from harness.system import Deployment
-from harness.trial import Stage
-from harness.units import ms
-from harness.verdict import Verdict
+from verdict_harness.loads import Stage
+from verdict_harness.record import Run, Watched
+from verdict_harness.samples import ms
+from verdict_harness.systems import Deployment, Fault, LocalBackend, chaos
+from verdict_harness.verdicts import Below, Judge, Verdict
 
 SECONDS, START, LASTING = 29, 9, 16
 EARLY = 8.0  # seconds: the shard gives a send up after six, and counts an error
@@ -128,7 +123,7 @@ def test_the_broker_comes_back_whatever_breaks(stage: Stage, monkeypatch: pytest
         assert made[0].on
         raise RuntimeError("the load broke")
 
-    monkeypatch.setattr("harness.k6.run_load", broken)
+    monkeypatch.setattr("verdict_harness.loads.runner.run_load", broken)
     monkeypatch.setattr(loads, "_seeded", WeakKeyDictionary())  # or later loads take it for done
     with pytest.raises(RuntimeError, match="the load broke"):
         perform(stage, "broken", kept)

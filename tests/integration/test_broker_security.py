@@ -15,6 +15,7 @@ import pytest
 import trustme
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -121,6 +122,19 @@ class Broker:
             for operation in operations
         ]
         self._operate(lambda admin: admin.create_acls(wanted))
+
+    def forbid(self, user: str) -> None:
+        """Take all from ``user`` that it was permitted."""
+        every = AclBindingFilter(
+            ResourceType.ANY,
+            None,
+            ResourcePatternType.ANY,
+            f"User:{user}",
+            None,
+            AclOperation.ANY,
+            AclPermissionType.ANY,
+        )
+        self._operate(lambda admin: admin.delete_acls([every]))
 
     def _operate(self, work: Callable[[AdminClient], dict[Any, Any]]) -> None:
         """Do something with a client that lives as long: another would complain when the broker has gone."""
@@ -338,6 +352,36 @@ def test_a_user_who_may_not_write_yet(engine: Callable[..., Any], broker: Broker
     assert it.order(100).status_code == 200
     it.until(it.everything_published)
     assert failures(it) == []
+
+
+def test_a_permission_that_is_taken_away(engine: Callable[..., Any], broker: Broker) -> None:
+    """In mid-course: orders go on, somebody is told, and once it is given back everything arrives."""
+    told = broker.at("SASL", KAFKA_SASL_MECHANISM="PLAIN", KAFKA_SASL_USERNAME=NEWCOMER)
+    permissions = AclOperation.CREATE, AclOperation.WRITE, AclOperation.READ
+    broker.permit(NEWCOMER, *permissions)
+    try:
+        it = engine(**told).ready()
+        trade(it)
+        assert_everything_arrived(it, broker)
+        before = it.metrics()
+        assert before["me_event_publish_failures_total{'reason': 'not_permitted'}"] == 0
+        broker.forbid(NEWCOMER)
+        trade(it)
+        it.until(lambda: it.client.get("/health").json().get("problems"))
+        (problem,) = it.client.get("/health").json()["problems"]
+        assert problem.startswith("events do not reach the broker: ")
+        assert "AuthorizationFailed" in problem
+        during = it.settled(20)
+        assert during["me_event_publish_failures_total{'reason': 'not_permitted'}"] >= 1
+        assert (during["me_matches_total"], during["me_event_problems"]) == (10, 1)
+        assert any("AuthorizationFailed" in reason for reason in failures(it))
+        broker.permit(NEWCOMER, *permissions)
+        assert_everything_arrived(it, broker, 2)
+        it.until(lambda: "problems" not in it.client.get("/health").json())
+        assert it.metrics()["me_event_resends_total"] == 0
+        assert it.stop() == 0
+    finally:
+        broker.forbid(NEWCOMER)
 
 
 def test_a_broker_that_nobody_vouches_for(engine: Callable[..., Any], broker: Broker, tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ import yaml
 from experiments.exchange import MULTI, RULES, SYMBOLS
 from experiments.loads import Workload
 from grafana.dashboard import FILE
-from harness.backends.local import LocalBackend
-from harness.run import Run, Watched
-from harness.sample import Value
-from harness.trial import Stage, Trial
+from verdict_harness.loads import Stage, Trial
+from verdict_harness.record import Run, Watched
+from verdict_harness.samples import Value
+from verdict_harness.systems import LocalBackend
 
 SECONDS = 25  # long enough for every 20 s and 30 s of a rate to have something in them
 MODEL: Any = json.loads(FILE.read_text())

@@ -1,9 +1,12 @@
 """The engine as a process: what only shows with its HTTP server, its signals, its files and a real broker."""
 
+import math
 import shutil
 import signal
 import socket
 import struct
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,7 +90,8 @@ def test_a_stop_drains_everything_and_says_so(engine: Callable[..., Any]) -> Non
     (stopped,) = [line for line in log if line["message"] == "stopped"]
     assert (stopped["sequence"], stopped["matches"]) == (100, 50)
     # Everything but the broker's absence went well, warnings of Python's among it.
-    assert {line["logger"] for line in log if line["level"] not in ("INFO", "DEBUG")} == {"engine.events.publisher"}
+    loud = {line["logger"] for line in log if line["level"] not in ("INFO", "DEBUG")}
+    assert loud == {"engine.events.publisher"}
     assert not (it.directory / "wal" / "spare.wal").exists()
 
 
@@ -192,7 +196,8 @@ def test_an_old_log_is_gone_on_with(engine: Callable[..., Any], kafka: Any) -> N
 
     found = it.events(kafka.bootstrap)
 
-    assert distinct(found["orders"]) == list(range(3, 13))  # the first two are seeds
+    assert distinct(found["orders"]) == list(range(1, 13))
+    assert {event["sequence"] for event in found["orders"] if event["type"] == "ORDER_SEEDED"} == {1, 2}
     executed = {event["sequence"]: event["executionQuantity"] for event in found["matches"]}
     assert executed == {1: 5, 2: 2, 3: 7, 4: 9}
     it.kill()
@@ -203,7 +208,7 @@ def test_an_old_log_is_gone_on_with(engine: Callable[..., Any], kafka: Any) -> N
 def test_a_log_of_a_newer_engine_is_refused_and_left_alone(engine: Callable[..., Any], old: Path) -> None:
     first = old / "segment-00000001.wal"
     header = bytearray(first.read_bytes()[:128])
-    header[4:6] = struct.pack("<H", 2)
+    header[4:6] = struct.pack("<H", 3)
     header[124:128] = struct.pack("<I", crc32(header[:100]))
     first.write_bytes(bytes(header) + first.read_bytes()[128:])
     before = {path.name: path.read_bytes() for path in old.glob("*.wal")}
@@ -211,7 +216,7 @@ def test_a_log_of_a_newer_engine_is_refused_and_left_alone(engine: Callable[...,
     it = engine("old", SHARD_SYMBOLS="X,Y")
 
     assert it.process.wait(20) == 1
-    assert f"{first} has log format 2, of a newer engine" in it.log()[-1]["message"]
+    assert f"{first} has log format 3, of a newer engine" in it.log()[-1]["message"]
     assert {path.name: path.read_bytes() for path in old.glob("*.wal")} == before
 
 
@@ -235,6 +240,8 @@ def test_both_topics_have_every_event(engine: Callable[..., Any], kafka: Any) ->
     placed = [(e["orderId"], e["side"], e["orderType"], e["price"], e["quantity"]) for e in found["orders"]]
     assert sorted(placed) == [
         ("one", "BUY", "LIMIT", 100, 4),
+        ("s0", "SELL", "LIMIT", 100, 10),
+        ("s1", "SELL", "LIMIT", 101, 10),
         ("three", "SELL", "MARKET", None, 3),
         ("two", "BUY", "LIMIT", 101, 16),
     ]
@@ -317,3 +324,75 @@ def test_a_stop_ends_in_time_with_a_broker_that_hangs(engine: Callable[..., Any]
     assert "not all events reached the broker; they are sent after the next start" in [
         line["message"] for line in it.log()
     ]
+
+
+# What it tells of itself
+
+
+def test_a_loop_that_stands_still_is_told(engine: Callable[..., Any]) -> None:
+    """An order that waited in the kernel meanwhile has a short match duration, and the lag says why."""
+    it = engine().ready()
+    it.order(100, 1)
+    before = it.settled(1)
+    assert before["me_event_loop_lag_max_seconds"] < 2.4
+    late = threading.Thread(target=it.order, args=(100, 1, "SELL"))
+    it.process.send_signal(signal.SIGSTOP)
+    try:
+        late.start()
+        time.sleep(2.5)
+    finally:
+        it.process.send_signal(signal.SIGCONT)
+    late.join(20)
+    after = it.settled(2)
+
+    assert after["me_event_loop_lag_max_seconds"] >= 2.4
+    assert after["me_event_loop_lag_seconds_sum"] - before["me_event_loop_lag_seconds_sum"] >= 2.4
+    buckets = [
+        float(name.partition("'le': '")[2].partition("'")[0])
+        for name, value in after.items()
+        if name.startswith("me_event_loop_lag_seconds_bucket") and value > before[name]
+    ]
+    assert any(2.4 <= bound < math.inf for bound in buckets), (
+        "and it stays"
+    )
+
+
+def test_the_accounts_can_be_held_against_each_other(engine: Callable[..., Any], kafka: Any) -> None:
+    """As docs/architecture.md says: each door counts for itself, and all come to the same."""
+    it = engine(KAFKA_BOOTSTRAP=kafka.bootstrap).ready()
+    assert it.seed(*range(100, 150), quantity=4).json() == {"seeded": 50}
+    statuses = [it.order(100 + n % 60, 1 + n % 9, orderId=f"o{n}").status_code for n in range(80)]
+    statuses += [it.order(1, 1, "SELL", symbol="nobody's").status_code for _ in range(3)]
+    statuses += [it.order(0, 1).status_code for _ in range(2)]
+    it.until(it.everything_published)
+    found = it.settled(80)
+
+    def count(name: str, **labels: str) -> float:
+        return found[name + (str(labels) if labels else "")]
+
+    orders = count("me_orders_received_total", side="buy") + count("me_orders_received_total", side="sell")
+    assert orders == statuses.count(200) == 80
+    assert count("me_orders_rejected_total", reason="unknown_symbol") == 3
+    assert count("me_orders_rejected_total", reason="price") == 2
+    assert (
+        statuses.count(400)
+        == 5
+        == sum(value for name, value in found.items() if name.startswith("me_orders_rejected_total"))
+    )
+    assert count("me_wal_records_total", kind="order") == orders == count("me_orders_matched_total")
+    assert count("me_match_duration_seconds_count") == orders == count("me_ring_wait_seconds_count")
+    assert count("me_wal_records_total", kind="seed") == 50 == count("me_orders_seeded_total")
+    fills = count("me_matches_total")
+    assert fills > 0
+    expected = {"ORDER_PLACED": orders, "ORDER_SEEDED": 50, "MATCH_EXECUTED": fills}
+    for type_, number in expected.items():
+        for stage in ("made", "sent", "acknowledged"):
+            assert count(f"me_events_{stage}_total", type=type_) == number, stage
+    assert count("me_events_published_total", topic="orders") == orders + 50
+    assert count("me_events_published_total", topic="matches") == fills
+    assert (count("me_event_publish_errors_total"), count("me_event_resends_total")) == (0, 0)
+    events = it.events(kafka.bootstrap)
+    told = [event["type"] for topic in events.values() for event in topic]
+    assert {type_: told.count(type_) for type_ in expected} == expected
+    written = sum(path.stat().st_size for path in (it.directory / "wal").glob("segment-*.wal"))
+    assert 0 < count("me_wal_bytes_total") < written

@@ -9,15 +9,21 @@ from pathlib import Path
 import httpx
 import pytest
 
-from harness.backends import external, prometheus
-from harness.backends.external import ExternalBackend
-from harness.backends.guarded import Guarded, Plan
-from harness.backends.local import LocalBackend, LocalDeployment
-from harness.backends.ports import Ports
-from harness.errors import ServiceDied, UsageError, WaitTimeout
-from harness.programs import provide
-from harness.system import Command, Place, Process, Service, System
-from harness.wait import until
+from verdict_harness.errors import ServiceDied, UsageError, WaitTimeout
+from verdict_harness.processes import Guarded, Plan, Ports, until
+from verdict_harness.programs import provide
+from verdict_harness.systems import (
+    Command,
+    ExternalBackend,
+    LocalBackend,
+    Place,
+    Process,
+    Service,
+    System,
+    external,
+    prometheus,
+)
+from verdict_harness.systems.local import LocalDeployment
 
 SERVER = Path(__file__).with_name("tiny_server.py")
 RULES = """
@@ -54,7 +60,7 @@ def test_judged_and_left_alone(
     running: LocalDeployment, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr("harness.backends.external.progress.say", said.append)
+    monkeypatch.setattr("verdict_harness.systems.external.progress.say", said.append)
     monkeypatch.setattr(external, "_LOOK", 0.0)
     (tmp_path / "rules.yml").write_text(RULES)
     system = System("tiny", SYSTEM.services, tmp_path / "rules.yml")

@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.backends.guarded import Guarded, Plan
-from harness.errors import CommandError, ServiceDied
+from verdict_harness.errors import CommandError, ServiceDied
+from verdict_harness.processes import Guarded, Plan
 
 # A service that is hard to end: one child ignores SIGTERM, one is stopped, one has double-forked into a
 # session of its own. Each writes its id into the current directory.
@@ -44,7 +44,7 @@ NAMES = ("root", "deaf", "stopped", "daemon")
 OWNER = """
 import sys, time
 from pathlib import Path
-from harness.backends.guarded import Guarded, Plan
+from verdict_harness.processes import Guarded, Plan
 at = Path(sys.argv[1])
 guarded = Guarded(Plan((sys.executable, str(at / "tree.py")), cwd=at, log=at / "log", grace=0.3))
 (at / "guard.pid").write_text(str(guarded.guard_pid))

@@ -17,7 +17,7 @@ from testcontainers.core.image import DockerImage
 from testcontainers.core.labels import create_labels
 
 from experiments.cluster import ENGINE_IMAGE, GATEWAY_IMAGE
-from harness.system import Image
+from verdict_harness.systems import Image
 
 BASE = "python:3.11-slim-bookworm"
 RESTRICTED = {

@@ -18,10 +18,10 @@ import httpx
 import psutil
 import pytest
 
-from harness import k6
-from harness.backends.local import LocalBackend, LocalDeployment
-from harness.errors import FaultError, LoadError
-from harness.system import Command, Place, Process, Service, System
+from verdict_harness import loads as k6
+from verdict_harness.errors import FaultError, LoadError
+from verdict_harness.systems import Command, LocalBackend, Place, Process, Service, System
+from verdict_harness.systems.local import LocalDeployment
 
 SERVER = Path(__file__).with_name("tiny_server.py")
 SCRIPT = """
@@ -293,8 +293,8 @@ CTRL_C = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from harness.backends.local import LocalBackend
-from harness.system import System
+from verdict_harness.systems import LocalBackend
+from verdict_harness.systems import System
 from test_k6_runner import run, script, tiny
 at = Path(sys.argv[2])
 with LocalBackend().deploy(System("tiny", (tiny("quick"),)), at / "run") as deployment:

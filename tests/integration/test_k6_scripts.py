@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from harness.programs import provide
+from verdict_harness.programs import provide
 
 K6_SCRIPTS = Path(__file__).parents[2] / "k6"
 EXPERIMENTS: dict[str, Any] = json.loads((K6_SCRIPTS / "lib" / "profiles.json").read_text())["experiments"]

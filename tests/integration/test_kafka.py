@@ -13,10 +13,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import UnknownTopicOrPartitionError
 
-from harness import chaos
-from harness.backends.local import LocalBackend
-from harness.brokers import PARTITIONS, kafka, live_brokers
-from harness.system import System
+from verdict_harness.systems import LocalBackend, System, chaos, kafka, live_brokers
+from verdict_harness.systems.brokers import PARTITIONS
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:

@@ -15,9 +15,9 @@ import httpx
 import psutil
 import pytest
 
-from harness.backends.local import LocalBackend, LocalDeployment
-from harness.errors import ServiceDied, UsageError, WaitTimeout
-from harness.system import Capability, Command, Place, Process, Service, System
+from verdict_harness.errors import ServiceDied, UsageError, WaitTimeout
+from verdict_harness.systems import Capability, Command, LocalBackend, Place, Process, Service, System
+from verdict_harness.systems.local import LocalDeployment
 
 SERVER = Path(__file__).with_name("tiny_server.py")
 RULES = """
@@ -138,7 +138,7 @@ def test_a_program_that_is_not_there_takes_the_rest_down(tmp_path: Path) -> None
 
 
 def test_a_target_that_is_not_up_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.backends.prometheus._TIMEOUT", 15.0)
+    monkeypatch.setattr("verdict_harness.systems.prometheus._TIMEOUT", 15.0)
     system = System("mute", (tiny("mute", "--no-metrics", scrape=True),))
     with pytest.raises(WaitTimeout) as caught, LocalBackend().deploy(system, tmp_path):
         pytest.fail("it must not come up")
@@ -159,7 +159,7 @@ def test_bad_rules_are_prometheus_own_refusal(tmp_path: Path) -> None:
 @pytest.fixture
 def no_prometheus(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the instrument by a tiny server, for tests that measure nothing."""
-    monkeypatch.setattr("harness.backends.prometheus.service", lambda _: tiny("prometheus"))
+    monkeypatch.setattr("verdict_harness.systems.prometheus.service", lambda _: tiny("prometheus"))
 
 
 @pytest.mark.usefixtures("no_prometheus")
@@ -216,7 +216,7 @@ def test_what_failed_first_is_what_is_raised(tmp_path: Path, monkeypatch: pytest
 
     def body() -> None:
         with LocalBackend().deploy(System("s", (tiny(),)), tmp_path):
-            monkeypatch.setattr("harness.backends.local.shutil.rmtree", fail)
+            monkeypatch.setattr("verdict_harness.systems.local.shutil.rmtree", fail)
             raise KeyError("the first")
 
     with pytest.raises(KeyError, match="the first") as caught:
@@ -241,8 +241,8 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from test_local_backend import tiny
-from harness.backends import backend
-from harness.system import System
+from verdict_harness.plugin.backends import backend
+from verdict_harness.systems import System
 system = System("kept", (tiny("one"), tiny("two", needs="one")))
 with backend("local").deploy(system, Path(sys.argv[2]), keep=True):
     pass
@@ -271,18 +271,18 @@ def test_keep_and_stop(tmp_path: Path) -> None:
         assert command, kept.stderr
     finally:
         stopped = subprocess.run(
-            [sys.executable, "-m", "harness.backends.kept", "stop", str(run)],
+            [sys.executable, "-m", "verdict_harness.systems.kept", "stop", str(run)],
             check=True,
             capture_output=True,
             text=True,
         )
-    assert command[1].split() == [sys.executable, "-m", "harness.backends.kept", "stop", str(run)]
+    assert command[1].split() == [sys.executable, "-m", "verdict_harness.systems.kept", "stop", str(run)]
     assert "one" in stopped.stdout
     assert not any(psutil.pid_exists(pid) for pid in pids)
     assert not (run / "state").exists()
     assert "SIGTERM; other answers" in (run / "logs" / "two.log").read_text()
     again = subprocess.run(
-        [sys.executable, "-m", "harness.backends.kept", "stop", str(run)],
+        [sys.executable, "-m", "verdict_harness.systems.kept", "stop", str(run)],
         check=False,
         capture_output=True,
         text=True,
@@ -301,7 +301,7 @@ def test_stop_never_ends_a_stranger(tmp_path: Path) -> None:
             "services": {"x": {"guard": reused, "process": reused, "endpoints": {}}},
         }
         (tmp_path / "kept.json").write_text(json.dumps(content))
-        command = [sys.executable, "-m", "harness.backends.kept", "stop", str(tmp_path)]
+        command = [sys.executable, "-m", "verdict_harness.systems.kept", "stop", str(tmp_path)]
         answer = subprocess.run(command, check=True, capture_output=True, text=True)
         assert "had all ended before" in answer.stdout
         assert stranger.poll() is None

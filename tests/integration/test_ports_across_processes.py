@@ -10,7 +10,7 @@ from pathlib import Path
 RESERVE = """
 import json, sys
 from pathlib import Path
-from harness.backends import ports
+from verdict_harness.processes import ports
 # a range this small makes them meet at every step
 ports._FIRST, ports._LAST = {first}, {last}
 mine = ports.Ports(Path(sys.argv[1]))

@@ -20,12 +20,11 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from harness.command import run
-from harness.errors import ProgramError
-from harness.programs import NAMES, locate, provide, wheels
-from harness.programs.model import Making
-from harness.programs.task import Task
-from harness.wait import until
+from verdict_harness.errors import ProgramError
+from verdict_harness.processes import run, until
+from verdict_harness.programs import NAMES, locate, provide, wheels
+from verdict_harness.programs.model import Making
+from verdict_harness.programs.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +68,7 @@ def test_what_is_needed_of_prometheus_was_not_built_out(tmp_path: Path) -> None:
 
 
 def test_the_table_names_every_program() -> None:
-    completed = run([sys.executable, "-m", "harness.programs"])
+    completed = run([sys.executable, "-m", "verdict_harness.programs"])
     for name in NAMES:
         program = locate(name)
         assert program is not None
@@ -78,13 +77,13 @@ def test_the_table_names_every_program() -> None:
 
 
 def test_a_script_can_ask_for_one_path() -> None:
-    completed = run([sys.executable, "-m", "harness.programs", "--path", "prometheus"])
+    completed = run([sys.executable, "-m", "verdict_harness.programs", "--path", "prometheus"])
     assert completed.stdout == f"{provide('prometheus').path}\n"
 
 
 def test_the_table_shows_a_wrong_variable_and_fails(tmp_path: Path) -> None:
     completed = run(
-        [sys.executable, "-m", "harness.programs"], env={"K6": str(tmp_path / "absent")}, check=False
+        [sys.executable, "-m", "verdict_harness.programs"], env={"K6": str(tmp_path / "absent")}, check=False
     )
     assert completed.status == 1
     assert "K6 does not name a k6 that can be used" in completed.stdout

@@ -24,16 +24,24 @@ import httpx
 import prometheus_client
 import pytest
 
-from harness.backends.ports import Ports
-from harness.evidence import Evidence
-from harness.expect import Below
-from harness.programs import provide
-from harness.promql import Prometheus
-from harness.sample import Empty, Failed, NotANumber, NoValue, Partial, Series, Several, Stale, Value
-from harness.units import ms
-from harness.verdict import Verdict
-from harness.wait import Pending, until
-from harness.window import Window
+from verdict_harness.processes import Pending, Ports, until
+from verdict_harness.programs import provide
+from verdict_harness.record import Evidence
+from verdict_harness.samples import (
+    Empty,
+    Failed,
+    NotANumber,
+    NoValue,
+    Partial,
+    Prometheus,
+    Series,
+    Several,
+    Stale,
+    Value,
+    Window,
+    ms,
+)
+from verdict_harness.verdicts import Below, Verdict
 
 BUCKETS = (0.01, 0.1, 1.0)
 

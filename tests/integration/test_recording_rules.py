@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import command
-from harness.errors import CommandError
-from harness.programs import provide
+from verdict_harness.errors import CommandError
+from verdict_harness.processes import command
+from verdict_harness.programs import provide
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "prometheus" / "recording-rules.yml"

@@ -13,11 +13,11 @@ import zipfile
 from functools import partial
 from pathlib import Path
 
-from harness import programs
-from harness.errors import HarnessError
-from harness.programs import catalogue, golang, store
-from harness.programs.model import Recipe, Spec
-from harness.programs.task import Task
+from verdict_harness import programs
+from verdict_harness.errors import HarnessError
+from verdict_harness.programs import catalogue, golang, store
+from verdict_harness.programs.model import Recipe, Spec
+from verdict_harness.programs.task import Task
 
 MODULE = "example.test/tiny"
 VERSION = "v1.2.3"

@@ -8,13 +8,14 @@ write-ahead log enough to recover from and to publish from.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from ..orders import Order
 from .book import Book
 
 
-class Fill(NamedTuple):
+class Fill(msgspec.Struct, gc=False, frozen=True):
     """One execution, seen from the incoming order.
 
     Attributes:

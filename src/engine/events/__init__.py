@@ -1,7 +1,7 @@
 """Room ``events``: what is told of each order, and its way to a broker, whatever that broker does."""
 
-from .broker import Broker
-from .event import TOPICS, Event, events
+from .broker import REASONS, Broker, BrokerError, Told
+from .event import TOPICS, TYPES, Event, events
 from .marks import Mark, Marks, Place
 from .position import Position
 from .publisher import Publisher
@@ -9,8 +9,11 @@ from .queue import EventQueue
 from .shadow import Shadow
 
 __all__ = [
+    "REASONS",
     "TOPICS",
+    "TYPES",
     "Broker",
+    "BrokerError",
     "Event",
     "EventQueue",
     "Mark",
@@ -19,5 +22,6 @@ __all__ = [
     "Position",
     "Publisher",
     "Shadow",
+    "Told",
     "events",
 ]

@@ -1,9 +1,9 @@
 """What the broker is told (stage 5 of five).
 
 Events are a pure function of the log: an order's record gives one ORDER_PLACED
-and a MATCH_EXECUTED for each fill, the same ones whenever it is replayed.  So
-the log can stand in for the queue when the queue is full, and consumers can
-drop what they have seen: ``sequence`` is unique for each topic and shard.
+and a MATCH_EXECUTED for each fill, a seed's one ORDER_SEEDED, the same ones
+whenever it is replayed.  So the log can stand in for the queue when the queue
+is full, and consumers can drop what they have seen.
 """
 
 from __future__ import annotations
@@ -14,9 +14,17 @@ from typing import NamedTuple
 import orjson
 
 from ..books import Fill
+from ..log import SEED
 from ..orders import Order
 
 TOPICS = ("orders", "matches")
+PLACED, SEEDED, EXECUTED = "ORDER_PLACED", "ORDER_SEEDED", "MATCH_EXECUTED"
+TYPES = (PLACED, SEEDED, EXECUTED)
+
+
+# A plain tuple: the garbage collector forgets it, and 200,000 of them may wait.
+Entry = tuple[int, Order, tuple[Fill, ...]]
+"""A record of the log that was executed: its type, its order, the fills that this made."""
 
 
 class Event(NamedTuple):
@@ -27,27 +35,32 @@ class Event(NamedTuple):
         key: the symbol, which decides the partition.
         value: JSON.
         sequence: of the event, unique for each topic, shard and log.
+        log: identity under which its record was written.
+        type: one of :data:`TYPES`.
     """
 
     topic: str
     key: bytes
     value: bytes
     sequence: int
+    log: str
+    type: str
 
 
-def events(shard: str, log_id: str, order: Order, fills: tuple[Fill, ...]) -> Iterator[Event]:
-    """Yield the events of one order: first that it was placed, then each match in turn.
+def events(shard: str, log: str, entry: Entry) -> Iterator[Event]:
+    """Yield the events of one record: first that the order was placed, then each match in turn.
 
     Args:
         shard: the shard's name.
-        log_id: identity of the log; tells sequences apart that restart with a new log.
-        order: as it was sequenced.
-        fills: as matching returned them.
+        log: identity of the record; tells sequences apart that restart with a new log or are given anew.
+        entry: what was executed.
     """
+    kind, order, fills = entry
     key = order.symbol.encode()
     side = "BUY" if order.is_buy else "SELL"
+    name = SEEDED if kind == SEED else PLACED
     placed = {
-        "type": "ORDER_PLACED",
+        "type": name,
         "orderId": order.order_id,
         "symbol": order.symbol,
         "side": side,
@@ -58,13 +71,13 @@ def events(shard: str, log_id: str, order: Order, fills: tuple[Fill, ...]) -> It
         "acceptedAt": order.accepted,
         "shard": shard,
         "sequence": order.sequence,
-        "log": log_id,
+        "log": log,
     }
-    yield Event("orders", key, orjson.dumps(placed), order.sequence)
+    yield Event("orders", key, orjson.dumps(placed), order.sequence, log, name)
     for fill in fills:
         executed = {
-            "type": "MATCH_EXECUTED",
-            "matchId": f"{shard}-{log_id[:8]}-{fill.number}",
+            "type": EXECUTED,
+            "matchId": f"{shard}-{log[:8]}-{fill.number}",
             "takerOrderId": order.order_id,
             "makerOrderId": fill.maker_order_id,
             "takerSequence": order.sequence,
@@ -76,6 +89,6 @@ def events(shard: str, log_id: str, order: Order, fills: tuple[Fill, ...]) -> It
             "timestamp": order.accepted,
             "shard": shard,
             "sequence": fill.number,
-            "log": log_id,
+            "log": log,
         }
-        yield Event("matches", key, orjson.dumps(executed), fill.number)
+        yield Event("matches", key, orjson.dumps(executed), fill.number, log, EXECUTED)

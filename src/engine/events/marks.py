@@ -12,10 +12,12 @@ class Mark(NamedTuple):
     Attributes:
         offset: in its partition.
         sequence: of the event, in its topic and log.
+        log: identity under which its record was written.
     """
 
     offset: int
     sequence: int
+    log: str
 
 
 Place = tuple[str, int]
@@ -26,9 +28,9 @@ class Marks:
     """The last acknowledged event of each partition.
 
     >>> marks = Marks()
-    >>> marks.advance({("orders", 3): Mark(7, 1)}), marks.advance({("orders", 3): Mark(9, 2)})
-    (True, True)
-    >>> marks.advance({("orders", 3): Mark(0, 3)})
+    >>> [marks.advance({("orders", 3): Mark(offset, offset, "f00d")}) for offset in (7, 9)]
+    [True, True]
+    >>> marks.advance({("orders", 3): Mark(0, 10, "f00d")})
     False
     """
 
@@ -59,10 +61,15 @@ class Marks:
         return [[topic, partition, *mark] for (topic, partition), mark in self.items()]
 
     @classmethod
-    def from_json(cls, stored: Any) -> Marks:
-        """Read what :meth:`to_json` returned.
+    def from_json(cls, stored: Any, log: str) -> Marks:
+        """Read what :meth:`to_json` returned; former versions wrote no identity, which was ``log`` then.
 
         Raises:
             ValueError, TypeError: if it is nothing of the kind.
         """
-        return cls({(str(t), int(p)): Mark(int(offset), int(sequence)) for t, p, offset, sequence in stored})
+        return cls(
+            {
+                (str(topic), int(partition)): Mark(int(offset), int(sequence), *map(str, named or [log]))
+                for topic, partition, offset, sequence, *named in stored
+            }
+        )

@@ -22,7 +22,7 @@ class Position:
     publish some events again, and never too few.
 
     Attributes:
-        sequence: of the last order whose events were all acknowledged.
+        sequence: of the last record whose events were all acknowledged.
         marks: where the last ones lie.
     """
 
@@ -39,7 +39,8 @@ class Position:
         try:
             stored = json.loads(self._path.read_text())
             known, sequence = stored["log"] == self._wal.log_id, int(stored["sequence"])
-            marks = Marks.from_json(stored.get("marks", ()))  # former versions wrote none
+            marks = Marks.from_json(stored.get("marks", ()), self._wal.log_id)  # former versions wrote none
+            tells_seeds = bool(stored.get("seeds"))
         except FileNotFoundError:
             return
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -51,6 +52,9 @@ class Position:
         if not known:
             log.warning("the published position is another log's; all events are sent again")
             return
+        if not tells_seeds:
+            log.warning("the published position is from before seeds were told; all events are sent again")
+            return
         self.sequence = sequence
         self.marks = marks
         self._written = self.snapshot()
@@ -60,12 +64,18 @@ class Position:
         if self.sequence > self._wal.sequence:
             raise WalError(
                 f"{self._path} says that sequence {self.sequence} was published, and the log ends at "
-                f"{self._wal.sequence}: records are missing; restore the log from a copy"
+                f"{self._wal.sequence}: records are missing; restore the log from a copy, or remove that "
+                "file to go on without them (then all events are sent again)"
             )
 
     def snapshot(self) -> dict[str, Any]:
         """Return what is saved.  Call it in the loop, or a sequence may get the marks of another."""
-        return {"log": self._wal.log_id, "sequence": self.sequence, "marks": self.marks.to_json()}
+        return {
+            "log": self._wal.log_id,
+            "sequence": self.sequence,
+            "seeds": True,
+            "marks": self.marks.to_json(),
+        }
 
     def save(self, snapshot: dict[str, Any]) -> None:
         """Write the file, atomically, if there is news.  Blocks for a sync: call it in a thread."""

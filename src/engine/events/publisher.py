@@ -7,23 +7,26 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from itertools import islice
 
 from ..books import Fill
 from ..errors import WalError
-from ..log import Wal
+from ..log import SEED, Wal
 from ..metrics import Metrics
 from ..orders import Order
-from .broker import Broker
-from .event import TOPICS, events
+from .broker import Broker, BrokerError
+from .event import EXECUTED, PLACED, SEEDED, TOPICS, TYPES, Entry, events
+from .lost import Lost
+from .portion import Portion
 from .position import Position
-from .queue import Entry, EventQueue
+from .queue import EventQueue
 from .shadow import Shadow
+from .trouble import Trouble
 
 log = logging.getLogger(__name__)
 
-_BATCH = (
-    200  # orders sent at once: bounds both the stall of encoding them and what is sent twice after a failure
-)
+_BATCH = 200  # records taken at once: bounds what is sent twice after a failure
+_PORTION = 200  # events sent at once: bounds the stall of encoding them, as a record may have made thousands
 _LINGER = 0.01  # seconds that a small batch waits for company; a batch costs the loop more than its events do
 _SYNC_POLL = 0.005  # seconds until it is seen whether more of the log is synced
 _SLICE = 50  # records replayed between two turns of the loop, about half a millisecond
@@ -31,17 +34,19 @@ _FIRST_BACKOFF, _LAST_BACKOFF = 0.2, 5.0
 _PERSIST_SECONDS = 1.0
 _SHADOW_SECONDS = 60.0
 _CHECK_SECONDS = 30.0  # without an event, until the broker is asked whether it still has the last ones
-_REPORT_SECONDS = 30.0
 
 
 class Publisher:
     """Owns the queue, the position and the task between them.
 
     Args:
-        matched: returns the sequence of the last order that live matching has executed or seeded.
+        matched: returns the sequence of the last record that live matching has executed or seeded.
 
     Attributes:
         resends: how often the broker had lost what it had acknowledged, and everything was sent again.
+        broker: where the events go.
+        trouble: what keeps events from the broker.
+        lost: what the broker has and the log has not.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it connects
@@ -55,23 +60,31 @@ class Publisher:
     ) -> None:
         self.queue = EventQueue(queue_limit)
         self.position = Position(wal)
+        self.trouble = Trouble()
+        self.lost = Lost(broker, wal, symbols)
         self.resends = 0
         metrics.published.update(dict.fromkeys(TOPICS, 0))
-        self._broker = broker
+        for counts in (metrics.events_made, metrics.events_sent, metrics.events_acknowledged):
+            counts.update(dict.fromkeys(TYPES, 0))
+        self.broker = broker
         self._wal = wal
         self._metrics = metrics
         self._symbols = symbols
         self._matched = matched
+        self._portion = Portion(_PORTION)
         self._shadow: Shadow | None = None
         self._wake = asyncio.Event()
         self._idle = False
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
-        self._reported: dict[str, float] = {}
 
-    def hand(self, order: Order, fills: tuple[Fill, ...]) -> None:
-        """Take the events of an executed order.  O(1); never waits, whatever the broker does."""
-        self.queue.hand(order, fills)
+    def hand(self, kind: int, order: Order, fills: tuple[Fill, ...]) -> None:
+        """Take the events of an executed record.  O(1); never waits, whatever the broker does."""
+        made = self._metrics.events_made
+        made[SEEDED if kind == SEED else PLACED] += 1
+        if fills:
+            made[EXECUTED] += len(fills)
+        self.queue.hand(kind, order, fills)
         if self._idle:
             self._idle = False
             self._wake.set()
@@ -79,9 +92,15 @@ class Publisher:
     @property
     def backlog(self) -> int:
         """Records executed since the last published one; 0 once every event is acknowledged."""
-        if not self.queue and not self.queue.overflowed:
-            return 0  # what came last were seeds, and they have no events
         return self._matched() - self.position.sequence
+
+    def problems(self) -> list[str]:
+        """Return, in words, what somebody should do something about."""
+        found = [self.trouble.lasting, self.lost.problem]
+        wait = self.broker.throttled_until - time.monotonic()
+        if wait > 0:
+            found.append(f"events are held back by the broker's quota, for another {wait:.0f} s")
+        return [problem for problem in found if problem is not None]
 
     def start(self) -> None:
         """Begin to publish; needs the running loop."""
@@ -99,7 +118,8 @@ class Publisher:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._broker.close()
+        await self.lost.stop()
+        await self.broker.close()
         if self._shadow is not None:
             self._shadow.close()
         if self.queue.depth or self.queue.overflowed:
@@ -113,7 +133,8 @@ class Publisher:
         while not self._stopping or self._sendable():
             try:
                 if not connected:
-                    await self._broker.connect()
+                    await self.broker.connect()
+                    self.lost.look(self.position.marks)
                     await self._check()
                     connected = True
                     log.info("connected to the broker", extra=self._state())
@@ -121,9 +142,11 @@ class Publisher:
                 backoff = _FIRST_BACKOFF
             except Exception as error:  # noqa: BLE001 - whatever it was, the events are still here
                 self._metrics.publish_errors += 1
-                self._report(error)
+                self.trouble.failed(error, self._state())
                 connected = False
-                await self._broker.close()
+                await self.broker.close()
+                if isinstance(error, BrokerError) and error.at_once:
+                    continue
                 # A stop does not cut this short: an attempt at once would fail the same way.
                 await asyncio.sleep(backoff)
                 backoff = min(2 * backoff, _LAST_BACKOFF)
@@ -149,12 +172,12 @@ class Publisher:
             self._begin_again()
             return
         queue.drop(len(batch))
-        self.position.sequence = batch[-1][0].sequence
+        self.position.sequence = batch[-1][1].sequence
 
     def _synced(self) -> list[Entry]:
         """Return the oldest entries that power loss can't take: new orders would reuse their sequences."""
         synced = self._wal.synced
-        return [entry for entry in self.queue.first(_BATCH) if entry[0].sequence <= synced]
+        return [entry for entry in self.queue.first(_BATCH) if entry[1].sequence <= synced]
 
     def _sendable(self) -> bool:
         """Return whether anything queued can still be sent; what a failed log has not synced never can."""
@@ -162,16 +185,38 @@ class Publisher:
 
     async def _send(self, batch: list[Entry]) -> bool:
         """Send the events; return False if they arrived, and what had arrived before them is gone."""
-        shard, log_id = self._metrics.shard, self._wal.log_id
-        messages = [event for order, fills in batch for event in events(shard, log_id, order, fills)]
-        marks = await self._broker.send(messages)
-        published = self._metrics.published
-        published["orders"] += len(batch)
-        published["matches"] += len(messages) - len(batch)
-        return self.position.marks.advance(marks)
+        metrics, identity = self._metrics, self._wal.identity
+        left = (
+            event for entry in batch for event in events(metrics.shard, identity.of(entry[1].sequence), entry)
+        )
+        forward = True
+        while portion := list(islice(left, self._portion.size)):
+            await self._throttle()
+            for event in portion:
+                metrics.events_sent[event.type] += 1
+            try:
+                marks = await self.broker.send(portion)
+            except Exception:
+                self._portion.failed()
+                raise
+            self._portion.sent()
+            self.trouble.over()
+            for event in portion:
+                metrics.events_acknowledged[event.type] += 1
+                metrics.published[event.topic] += 1
+            forward = self.position.marks.advance(marks) and forward
+        return forward
+
+    async def _throttle(self) -> None:
+        """Wait for as long as the broker has asked for: it would read nothing before."""
+        while (wait := self.broker.throttled_until - time.monotonic()) > 0:
+            self.trouble.say(
+                "the broker's quota holds events back", "quota", {"seconds": wait, **self._state()}
+            )
+            await asyncio.sleep(min(wait, 1.0))
 
     async def _check(self) -> None:
-        if not await self._broker.retains(self.position.marks, self._wal.log_id):
+        if not await self.broker.retains(self.position.marks):
             self._begin_again()
 
     def _begin_again(self) -> None:
@@ -202,8 +247,8 @@ class Publisher:
                         shadow.used = time.monotonic()
                         return
                     executed = shadow.step()
-                    if executed is not None and executed[0].sequence > published:
-                        queue.refill(*executed)
+                    if executed is not None and executed[1].sequence > published:
+                        queue.refill(executed)
                         if not queue.has_room():
                             break
                 await asyncio.sleep(0)
@@ -234,18 +279,6 @@ class Publisher:
                 await asyncio.to_thread(self.position.save, self.position.snapshot())
             except OSError as error:
                 log.error("the published position can't be written", extra={"error": str(error)})  # noqa: TRY400
-
-    def _report(self, error: Exception) -> None:
-        """Log a reason at once if it is a new one, then only now and then: it may come back for hours."""
-        now, reason = time.monotonic(), f"{type(error).__name__}: {error}"
-        fresh = {text: at for text, at in self._reported.items() if now - at < _REPORT_SECONDS}
-        if reason not in fresh:
-            fresh[reason] = now
-            log.warning(
-                "publishing failed; it is tried again for as long as it takes",
-                extra={"error": reason, **self._state()},
-            )
-        self._reported = fresh
 
     def _state(self) -> dict[str, object]:
         return {

@@ -7,24 +7,22 @@ from itertools import islice
 
 from ..books import Fill
 from ..orders import Order
-
-Entry = tuple[Order, tuple[Fill, ...]]
-"""An order that was executed, and its fills."""
+from .event import Entry
 
 
 class EventQueue:
-    """Executed orders whose events the broker has not acknowledged.
+    """Executed records whose events the broker has not acknowledged.
 
-    An order costs one append here, whatever the broker does.  When the queue is
+    A record costs one append here, whatever the broker does.  When the queue is
     full it says so (:attr:`overflowed`) and takes nothing more, so that what it
     holds is always a gapless run of the log; the rest is read from the log later.
 
     Args:
-        limit: events that it may hold. An order is taken whole, and a single one always.
+        limit: events that it may hold. A record is taken whole, and a single one always.
 
     Attributes:
         depth: events in it.
-        overflowed: whether orders have been passed over since it was last complete.
+        overflowed: whether records have been passed over since it was last complete.
         overflows: how often that began.
     """
 
@@ -41,11 +39,11 @@ class EventQueue:
         return len(self._entries)
 
     def has_room(self) -> bool:
-        """Return whether the next order, read from the log, may be added."""
+        """Return whether the next record, read from the log, may be added."""
         return self.depth < self.limit
 
-    def hand(self, order: Order, fills: tuple[Fill, ...]) -> None:
-        """Take an order that was just executed, unless the queue is full or behind.  O(1), never waits."""
+    def hand(self, kind: int, order: Order, fills: tuple[Fill, ...]) -> None:
+        """Take a record that was just executed, unless the queue is full or behind.  O(1), never waits."""
         if self.overflowed:
             return
         count = 1 + len(fills)
@@ -53,13 +51,13 @@ class EventQueue:
             self.overflowed = True
             self.overflows += 1
             return
-        self._entries.append((order, fills))
+        self._entries.append((kind, order, fills))
         self.depth += count
 
-    def refill(self, order: Order, fills: tuple[Fill, ...]) -> None:
-        """Take an order that was read back from the log."""
-        self._entries.append((order, fills))
-        self.depth += 1 + len(fills)
+    def refill(self, entry: Entry) -> None:
+        """Take a record that was read back from the log."""
+        self._entries.append(entry)
+        self.depth += 1 + len(entry[2])
 
     def begin_again(self) -> None:
         """Drop everything; all of it is to be read from the log, from its first record."""
@@ -74,5 +72,4 @@ class EventQueue:
     def drop(self, count: int) -> None:
         """Take out the oldest ``count`` entries."""
         for _ in range(count):
-            _, fills = self._entries.popleft()
-            self.depth -= 1 + len(fills)
+            self.depth -= 1 + len(self._entries.popleft()[2])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from ..books import Fill, Matcher
+from ..books import NO_FILLS, Matcher
 from ..log import ORDER, Reader
-from ..orders import Order
+from .event import Entry
 
 
 class Shadow:
@@ -21,11 +21,11 @@ class Shadow:
 
     @property
     def sequence(self) -> int:
-        """Of the last order replayed."""
+        """Of the last record replayed."""
         return self._matcher.sequence
 
-    def step(self) -> tuple[Order, tuple[Fill, ...]] | None:
-        """Replay one record; return the order if it makes events, and None for a seed or at the log's end."""
+    def step(self) -> Entry | None:
+        """Replay one record; return it, or None at the log's end."""
         record = next(self._records, None)
         if record is None:  # all that had been written; there may be more now
             self._records = self._reader.records()
@@ -34,9 +34,9 @@ class Shadow:
                 return None
         kind, order = record
         if kind == ORDER:
-            return order, self._matcher.execute(order)
+            return kind, order, self._matcher.execute(order)
         self._matcher.seed(order)
-        return None
+        return kind, order, NO_FILLS
 
     def close(self) -> None:
         """Let go of the log."""

@@ -17,10 +17,10 @@ MAX_SEED = 16 << 20
 """Bytes in the largest seed: three times the 40,000 orders of the deepest books of an experiment."""
 
 
-def answer_order(shard: Shard, body: bytes) -> tuple[int, dict[str, Any]]:
-    """Take one order; return status and answer of ``POST /orders``."""
+def answer_order(shard: Shard, body: bytes, received: float | None = None) -> tuple[int, dict[str, Any]]:
+    """Take one order, read at ``received``; return status and answer of ``POST /orders``."""
     try:
-        order = shard.accept(body)
+        order = shard.accept(body, received)
     except Rejected as refusal:
         return refusal.status, _refusal(refusal)
     return 200, {
@@ -42,7 +42,11 @@ async def answer_seed(shard: Shard, body: bytes) -> tuple[int, dict[str, Any]]:
 def answer_health(shard: Shard) -> tuple[int, dict[str, Any]]:
     """Return status and answer of ``GET /health``."""
     if shard.ready:
-        return 200, {"status": "UP", "shardId": shard.config.shard_id}
+        answer: dict[str, Any] = {"status": "UP", "shardId": shard.config.shard_id}
+        # Orders are taken all the same, so it is up; a field that is there only when somebody has to act.
+        if problems := shard.publisher.problems():
+            answer["problems"] = problems
+        return 200, answer
     return 503, {"status": "DOWN", "shardId": shard.config.shard_id}
 
 
@@ -66,7 +70,7 @@ class Api:
         )
 
     def _order(self, request: Request) -> Answer:
-        return _answer(*answer_order(self._shard, request.body))
+        return _answer(*answer_order(self._shard, request.body, request.received))
 
     def _seed(self, request: Request) -> Coroutine[Any, Any, Answer]:
         async def seed() -> Answer:

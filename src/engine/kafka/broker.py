@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaProducer
@@ -12,10 +13,10 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from ..config import Config
-from ..events import TOPICS, Event, Mark, Marks, Place
+from ..events import TOPICS, BrokerError, Event, Mark, Marks, Place, Told
 from .patience import let_go, within
-from .refusal import Overheard, explain
-from .retained import retains
+from .refusal import TOO_LARGE, Overheard, explain, reason_of
+from .retained import retains, told
 from .topics import ensure_topics
 
 log = logging.getLogger(__name__)
@@ -30,19 +31,25 @@ _SEND_SECONDS = _REQUEST_SECONDS + 1.0
 _BATCH_BYTES = 1 << 18
 
 
-class BrokerError(Exception):
-    """The broker refused or did not answer; trying again later may help."""
-
-
 class KafkaBroker:
     """Publishes to Kafka, or whatever speaks its protocol.
 
     After a failed send it must be closed and connected again: an idempotent
     producer that has given a batch up leaves a gap in its numbering, and the
     broker refuses all that follows.
+
+    Attributes:
+        throttled: seconds, in all, for which the broker has asked to send nothing.
+        throttled_until: ``time.monotonic()`` before which it reads nothing for that reason.
+        expired: partitions of whose marked events the broker's retention has left nothing.
+        batch_bytes: size of the largest batch that is sent, which shrinks to what the broker takes.
     """
 
     def __init__(self, config: Config) -> None:
+        self.throttled = 0.0
+        self.throttled_until = 0.0
+        self.expired = 0
+        self.batch_bytes = _BATCH_BYTES
         self._config = config
         self._options: dict[str, Any] = {}
         self._producer: Any = None
@@ -65,7 +72,8 @@ class KafkaBroker:
             except BrokerError as error:
                 if overheard.reason is None:
                     raise
-                raise BrokerError(f"{error}; {explain(overheard.reason)}") from error
+                reason, lasting = reason_of(overheard.reason)
+                raise BrokerError(f"{error}; {explain(overheard.reason)}", reason, lasting=lasting) from error
 
     async def _connect(self, options: dict[str, Any]) -> None:
         self._options = options
@@ -74,9 +82,11 @@ class KafkaBroker:
             **options,
             acks="all",
             enable_idempotence=True,
-            max_batch_size=_BATCH_BYTES,
+            max_batch_size=self.batch_bytes,
         )
-        self._producer.client._topics = _Nothing()  # noqa: SLF001 - see there
+        client = self._producer.client
+        client._topics = _Nothing()  # noqa: SLF001 - see there
+        client.send = self._heeding(client.send)
         await _within(_CONNECT_SECONDS, self._producer.start())
         self._partitions.clear()
         for topic in TOPICS:
@@ -87,23 +97,36 @@ class KafkaBroker:
                     extra={"topic": topic, "expected": PARTITIONS, "found": self._counts[topic]},
                 )
 
-    async def retains(self, marks: Marks, log_id: str) -> bool:
+    async def retains(self, marks: Marks) -> bool:
         """Read the marked events back, as a consumer."""
         if not marks:
             return True
         if any(partition >= self._counts.get(topic, 0) for (topic, partition), _ in marks.items()):
             return False
-        return await _within(_CONNECT_SECONDS, retains(self._options, marks, self._config.shard_id, log_id))
+        found = await _within(_CONNECT_SECONDS, retains(self._options, marks, self._config.shard_id))
+        if found.expired > self.expired:
+            log.warning(
+                "the broker's retention has removed all that was told in some partitions: "
+                "whoever had not read it by then has missed it",
+                extra={"partitions": found.expired},
+            )
+        self.expired = found.expired
+        return found.whole
+
+    def told(self, marks: Marks, keys: Iterable[bytes]) -> AsyncIterator[Told]:
+        """Read this shard's orders back, as a consumer."""
+        partitions = {self._partition("orders", key) for key in keys}
+        return told(self._options, marks, sorted(partitions), self._config.shard_id)
 
     async def send(self, batch: Sequence[Event]) -> Mapping[Place, Mark]:
         """Send ``batch`` as one record batch for each partition, and wait until all replicas have it."""
         producer = self._producer
-        last: dict[Place, int] = {}
-        open_batches: dict[tuple[str, int], Any] = {}
-        full: list[tuple[tuple[str, int], Any]] = []
+        last: dict[Place, Event] = {}
+        open_batches: dict[Place, Any] = {}
+        full: list[tuple[Place, Any]] = []
         for event in batch:
-            at = event.topic, self._partition(event)
-            last[at] = event.sequence
+            at = event.topic, self._partition(event.topic, event.key)
+            last[at] = event
             builder = open_batches.get(at)
             if builder is None:
                 builder = open_batches[at] = producer.create_batch()
@@ -112,8 +135,41 @@ class KafkaBroker:
                 builder = open_batches[at] = producer.create_batch()
                 if builder.append(key=event.key, value=event.value, timestamp=None) is None:
                     raise BrokerError(f"an event of {len(event.value)} bytes does not fit into a batch")
-        offsets = await _within(_SEND_SECONDS, _deliver(producer, [*full, *open_batches.items()]))
-        return {at: Mark(offsets[at], sequence) for at, sequence in last.items() if offsets[at] >= 0}
+        batches = [*full, *open_batches.items()]
+        try:
+            offsets = await _within(_SEND_SECONDS, _deliver(producer, batches))
+        except BrokerError as error:
+            if isinstance(error.__cause__, TOO_LARGE):
+                raise self._shrink(batches, error) from error
+            raise
+        return {at: Mark(offsets[at], it.sequence, it.log) for at, it in last.items() if offsets[at] >= 0}
+
+    def _shrink(self, batches: Sequence[tuple[Place, Any]], error: BrokerError) -> BrokerError:
+        """Send smaller batches from now on, if there are smaller ones; return what to raise."""
+        largest, records = max((builder.size(), builder.record_count()) for _, builder in batches)
+        if all(builder.record_count() == 1 for _, builder in batches):
+            text = f"an event of {largest} bytes is larger than the broker takes: {error}"
+            return BrokerError(text, "too_large", lasting=True)
+        self.batch_bytes = min(largest, self.batch_bytes) // 2
+        log.warning(
+            "the broker takes no batch of this size; smaller ones are sent from now on",
+            extra={"bytes": largest, "events": records, "bytes_from_now_on": self.batch_bytes},
+        )
+        return BrokerError(str(error), "too_large", at_once=True)
+
+    def _heeding(self, send: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """Have a client's ``send`` notice when the broker asks for a pause; aiokafka does not."""
+
+        async def heeding(*words: Any, **more: Any) -> Any:
+            answer = await send(*words, **more)
+            seconds = getattr(answer, "throttle_time_ms", 0) / 1000
+            if seconds:
+                until = time.monotonic() + seconds
+                self.throttled += max(0.0, until - max(self.throttled_until, time.monotonic()))
+                self.throttled_until = max(self.throttled_until, until)
+            return answer
+
+        return heeding
 
     async def close(self) -> None:
         """Stop the producer, and if that hangs, tear it down."""
@@ -128,13 +184,13 @@ class KafkaBroker:
             sender.cancel()
         await let_go(producer.client.close())
 
-    def _partition(self, event: Event) -> int:
+    def _partition(self, topic: str, key: bytes) -> int:
         """As Java's default partitioner, so that a symbol's events share one with every other producer's."""
-        at = (event.topic, event.key)
+        at = (topic, key)
         partition = self._partitions.get(at)
         if partition is None:
-            numbers = list(range(self._counts[event.topic]))
-            partition = self._partitions[at] = self._partitioner(event.key, numbers, numbers)
+            numbers = list(range(self._counts[topic]))
+            partition = self._partitions[at] = self._partitioner(key, numbers, numbers)
         return partition
 
 
@@ -186,4 +242,5 @@ async def _within(seconds: float, what: Awaitable[T]) -> T:
     except TimeoutError as error:
         raise BrokerError(f"no answer within {seconds:g} s") from error
     except (KafkaError, ConnectionError) as error:
-        raise BrokerError(explain(error)) from error
+        reason, lasting = reason_of(error)
+        raise BrokerError(explain(error), reason, lasting=lasting) from error

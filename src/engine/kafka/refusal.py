@@ -12,13 +12,29 @@ from types import TracebackType
 from typing import Self
 
 from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
     IllegalSaslStateError,
     KafkaConnectionError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
     SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
     UnsupportedSaslMechanismError,
 )
 
+TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+_NOT_PERMITTED = (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+)
+_REFUSED = (IllegalSaslStateError, UnsupportedSaslMechanismError, ssl.SSLError)
+
 _HINTS = (
+    (TOO_LARGE, "max.message.bytes of the topic, or message.max.bytes of the broker, is below what was sent"),
+    (TopicAuthorizationFailedError, "the engine's user needs to describe and write both topics"),
     (SaslAuthenticationFailed, "KAFKA_SASL_USERNAME and its password must be a user of the broker's"),
     (UnsupportedSaslMechanismError, "KAFKA_SASL_MECHANISM must be one of the broker's"),
     (IllegalSaslStateError, "KAFKA_SECURITY_PROTOCOL must be that of the broker's port"),
@@ -52,6 +68,18 @@ class Overheard(logging.Handler):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         logging.getLogger("aiokafka").removeHandler(self)
+
+
+def reason_of(error: BaseException) -> tuple[str, bool]:
+    """Return the label for a failure, and whether it stays until somebody changes something.
+
+    >>> reason_of(TopicAuthorizationFailedError()), reason_of(OSError())
+    (('not_permitted', True), ('unreachable', False))
+    """
+    for kinds, label in ((TOO_LARGE, "too_large"), (_NOT_PERMITTED, "not_permitted"), (_REFUSED, "refused")):
+        if isinstance(error, kinds):
+            return label, True
+    return "unreachable", False
 
 
 def explain(error: BaseException) -> str:

@@ -19,111 +19,20 @@ from __future__ import annotations
 import os
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 from zlib import crc32
 
 from ..errors import WalError
 from ..orders import Order
-
-FORMAT = 1
-"""Version of the records that are written; :data:`FORMATS` has those that can be read."""
-
-ORDER = 1
-"""Type of a record: an order that is matched."""
-
-SEED = 2
-"""Type of a record: an order that rests without being matched."""
+from .records import FORMAT, FORMATS, MAX_RECORD, START, Start
 
 HEADER_SIZE = 128
-MAX_RECORD = 4096  # far above the longest order: ids and symbols are bounded
 _MAGIC = b"MEWL"
 _HEADER = struct.Struct("<4sH2x16sIQ64s")
-_FRAME = struct.Struct("<II")
-_ORDER = struct.Struct(
-    "<BQQqqqBB"
-)  # type, sequence, accepted, price, quantity, timestamp, flags, symbol length
-_BUY, _MARKET, _STAMPED = 1, 2, 4
 _NAME = re.compile(r"segment-(\d{8})\.wal")
-# What could be the start of a record: a length below 64 KiB, any checksum, a known type.
-_CANDIDATE = re.compile(rb"(?=..\x00\x00.{4}[\x01\x02])", re.DOTALL)
 _CHUNK = 1 << 18
-
-
-def encode(kind: int, order: Order) -> bytes:
-    """Return ``order`` as a whole record.
-
-    >>> order = Order("1", "X", True, False, 150, 2, sequence=7, accepted=1)
-    >>> decode(encode(SEED, order), 0)[:2]
-    (2, <Order 7 '1' BUY 2/2 X @ 150>)
-    """
-    symbol = order.symbol.encode()
-    timestamp = order.timestamp
-    flags = (_BUY if order.is_buy else 0) | (_MARKET if order.is_market else 0)
-    if timestamp is None:
-        timestamp = 0
-    else:
-        flags |= _STAMPED
-    body = (
-        _ORDER.pack(
-            kind,
-            order.sequence,
-            order.accepted,
-            order.price,
-            order.quantity,
-            timestamp,
-            flags,
-            len(symbol),
-        )
-        + symbol
-        + order.order_id.encode()
-    )
-    return _FRAME.pack(len(body), crc32(body)) + body
-
-
-def decode(data: bytes, at: int) -> tuple[int, Order, int] | None:
-    """Return (type, order, offset behind it) of the record at ``at``; None if there is no valid one."""
-    start = at + _FRAME.size
-    if start > len(data):
-        return None
-    length, checksum = _FRAME.unpack_from(data, at)
-    end = start + length
-    if not _ORDER.size < length <= MAX_RECORD or end > len(data) or crc32(data[start:end]) != checksum:
-        return None
-    kind, sequence, accepted, price, quantity, timestamp, flags, width = _ORDER.unpack_from(data, start)
-    if kind not in (ORDER, SEED):
-        return None
-    names = start + _ORDER.size
-    order = Order(
-        data[names + width : end].decode(),
-        data[names : names + width].decode(),
-        bool(flags & _BUY),
-        bool(flags & _MARKET),
-        price,
-        quantity,
-        timestamp if flags & _STAMPED else None,
-        sequence,
-        accepted,
-    )
-    return kind, order, end
-
-
-class Format(NamedTuple):
-    """How the records of one version are read.
-
-    Attributes:
-        decode: as :func:`decode` does it.
-        candidate: matches, without taking any bytes, wherever a record could begin.
-    """
-
-    decode: Callable[[bytes, int], tuple[int, Order, int] | None]
-    candidate: re.Pattern[bytes]
-
-
-FORMATS = {1: Format(decode, _CANDIDATE)}
-"""Every version that this engine reads.  It adds to a log of an older one in a segment of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +40,8 @@ class Header:
     """The head of a segment, which is the same in every version.
 
     Attributes:
-        log_id: identity of the log, random, the same in all of its segments.
+        log_id: identity of the log, random, the same in all of its segments; goes with all records
+            before the first start.
         index: the segment's number, from 1.
         first: sequence of the first record that it will hold.
         shard: who wrote it.
@@ -196,6 +106,7 @@ class Reader:
         offset: where in it the next record is expected.
         sequence: of the last record that was read.
         version: of the records in the segment that was read last.
+        starts: every start that was read.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -205,6 +116,7 @@ class Reader:
         self.index = 0
         self.offset = HEADER_SIZE
         self.sequence = 0
+        self.starts: list[Start] = []
 
     def records(self) -> Iterator[tuple[int, Order]]:
         """Yield (type, order) up to the end of what has been written.
@@ -241,7 +153,8 @@ class Reader:
         decode, candidate = FORMATS[self.version]
         for match in candidate.finditer(data):
             found = decode(data, match.start())
-            if found is not None and found[1].sequence > self.sequence:
+            # A start has the sequence of the record before it.
+            if found is not None and found[1].sequence + (found[0] == START) > self.sequence:
                 return True
         return False
 
@@ -268,14 +181,17 @@ class Reader:
             data = os.pread(self._fd, _CHUNK, self.offset)
             base, at = self.offset, 0
             while (found := decode(data, at)) is not None:
-                kind, order, at = found
-                if order.sequence != self.sequence + 1:
+                kind, it, at = found
+                expected = self.sequence if isinstance(it, Start) else self.sequence + 1
+                if it.sequence != expected:
                     raise WalError(
                         f"{path_of(self._directory, self.index)} is damaged at byte {self.offset}: "
-                        f"expected sequence {self.sequence + 1}, found {order.sequence}; "
-                        "restore it from a copy"
+                        f"expected sequence {expected}, found {it.sequence}; restore it from a copy"
                     )
-                self.sequence, self.offset = order.sequence, base + at
-                yield kind, order
+                self.sequence, self.offset = it.sequence, base + at
+                if isinstance(it, Start):
+                    self.starts.append(it)
+                else:
+                    yield kind, it
             if at == 0:
                 return

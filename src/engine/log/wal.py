@@ -24,7 +24,9 @@ from typing import Self
 from ..errors import WalError
 from ..orders import Order
 from . import segments
-from .segments import FORMAT, HEADER_SIZE, ORDER, SEED, Header, Reader
+from .identity import Identity
+from .records import FORMAT, ORDER, SEED, Start, encode, encode_start
+from .segments import HEADER_SIZE, Header, Reader
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,12 @@ class Wal:
 
     Attributes:
         log_id: identity of this log, in hexadecimal.
+        identity: of each of its records, which is the log's own up to the first restart.
+        bytes_written: in records, since it was opened.
+        orders_written: records of orders, since it was opened.
+        seeds_written: records of seeds, since it was opened.
         sequence: of the last record.
+        recovered: of the last record that was there when it was opened.
         synced: of the last record known to be on the disk.
         failure: why the log has stopped for good, or None.
     """
@@ -48,6 +55,10 @@ class Wal:
         self.log_id = ""
         self.sequence = 0
         self.synced = 0
+        self.recovered = 0
+        self.bytes_written = 0
+        self.orders_written = 0
+        self.seeds_written = 0
         self.failure: WalError | None = None
         self.on_failure: Callable[[], None] = lambda: None
         self.on_sync: Callable[[float], None] = lambda _seconds: None
@@ -55,6 +66,7 @@ class Wal:
         self._segment_bytes = segment_bytes
         self._sync_seconds = sync_seconds
         self._id = b""
+        self.identity = Identity("")
         self._spare = directory / "spare.wal"
         self._has_spare = False
         self._spare_retry = 0.0
@@ -102,11 +114,13 @@ class Wal:
         reader = Reader(self.directory)
         try:
             yield from reader.records()
-            self.sequence = reader.sequence
+            self.sequence = self.recovered = reader.sequence
             if reader.index:
                 self._sync_all()
                 self.synced = reader.sequence
+                self.identity = Identity(self.log_id, reader.starts)
                 self._resume(reader)
+                self._take_over()
             elif files := segments.paths(self.directory):
                 raise WalError(
                     f"the log's first segment is missing, {files[0]} is there; restore it from a copy"
@@ -134,8 +148,9 @@ class Wal:
                 (unless :attr:`failure` is set).
         """
         order.sequence = self.sequence + 1
-        self._write(segments.encode(ORDER, order))
+        self._write(encode(ORDER, order))
         self.sequence = order.sequence
+        self.orders_written += 1
 
     def append_seeds(self, orders: Sequence[Order]) -> None:
         """As :meth:`append`, for orders that rest unmatched; they are written together.
@@ -146,12 +161,13 @@ class Wal:
         records = []
         for sequence, order in enumerate(orders, self.sequence + 1):
             order.sequence = sequence
-            records.append(segments.encode(SEED, order))
+            records.append(encode(SEED, order))
         data = b"".join(records)
         if HEADER_SIZE + len(data) > self._segment_bytes:
             raise WalError(f"{len(orders)} seeds don't fit into one segment of {self._segment_bytes} bytes")
         self._write(data)
         self.sequence += len(orders)
+        self.seeds_written += len(orders)
 
     def finish(self) -> None:
         """Sync what is written, and sync no more.  Blocks for one sync."""
@@ -190,6 +206,7 @@ class Wal:
             # The offset stays, so the next record overwrites the part that was written.
             raise WalError(f"the log in {self.directory} took {written} of {len(data)} bytes")
         self._offset += len(data)
+        self.bytes_written += len(data)
         if not self._work.is_set():
             self._work.set()
 
@@ -312,6 +329,7 @@ class Wal:
             raise WalError(f"{self.directory} holds segments of {len(ids)} different logs; keep those of one")
         self._id = ids.pop() if ids else os.urandom(16)
         self.log_id = self._id.hex()
+        self.identity = Identity(self.log_id)
 
     def _sync_all(self) -> None:
         """Sync what a killed process has left in the page cache; what is on the disk costs nothing."""
@@ -350,6 +368,12 @@ class Wal:
             os.fsync(self._fd)
         if reader.version != FORMAT:
             self._upgrade(reader.version)
+
+    def _take_over(self) -> None:
+        """Begin another identity: a copy of this log may have gone on in another way, and been heard."""
+        start = Start(self.sequence, os.urandom(16))
+        self._write(encode_start(start))
+        self.identity.add(start)
 
     def _upgrade(self, version: int) -> None:
         """Go on in a segment of the present format; what is there stays as it is."""

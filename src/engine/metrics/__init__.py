@@ -2,6 +2,7 @@
 
 from .gcwatch import GcWatch, settling
 from .histogram import Histogram, quantile
+from .loopwatch import LoopWatch
 from .numbers import Metrics
 
-__all__ = ["GcWatch", "Histogram", "Metrics", "quantile", "settling"]
+__all__ = ["GcWatch", "Histogram", "LoopWatch", "Metrics", "quantile", "settling"]

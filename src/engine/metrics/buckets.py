@@ -38,3 +38,5 @@ WAL_BUCKETS = coarse(2.5e-6, 0.1, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 20e-3, 4
 PUBLISH_BUCKETS = coarse(1e-6, 10e-3, *STAGE, 1e-3, 1.5e-3)
 SYNC_BUCKETS = coarse(100e-6, 10.0)
 GC_BUCKETS = coarse(10e-6, 0.1, 0.005, 0.01, 0.25, 0.5, 1.0)
+LAG_BUCKETS = coarse(100e-6, 10.0, 0.005, 0.05, 0.2, 0.5)
+WAIT_BUCKETS = coarse(10e-6, 1.0, 0.05, 0.2, 0.5)

@@ -11,46 +11,38 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from .buckets import GC_BUCKETS
 from .histogram import Histogram
+from .longest import MAX_WINDOW, Longest
 
-MAX_WINDOW = 15
-"""Seconds for which the longest pause is remembered: three scrapes."""
-
-# Orders are freed by reference counts: nothing in a book is a cycle.  What the collector would
-# find is little (closed connections), what it would walk is every order that rests.  So: young
-# collections small enough (20,000 objects at most, below 3 ms), and a full one practically never.
-_THRESHOLDS = (5_000, 3, 2_000)
+# The collector knows neither orders nor what holds them, so even a full collection, which is what finds
+# the cycles of closed connections, walks through little. Young ones: 25,000 objects at most.
+_THRESHOLDS = (5_000, 5, 10)
 
 
 class GcWatch:
     """Measures every pause of the collector from :meth:`start` to :meth:`stop`.
 
     The callback may run at any allocation, in any thread, so it takes no lock
-    and keeps no lists: a histogram of plain numbers, and for the maximum one
-    cell for each of the last seconds.
+    and keeps no lists: a histogram of plain numbers, and the longest.
     """
 
     def __init__(self) -> None:
         self.pauses = Histogram("me_gc_pause_seconds", "Pauses of the garbage collector.", GC_BUCKETS)
+        self.longest = Longest()
         self.collections = 0
         self._began = 0.0
-        self._cells: list[tuple[int, float]] = [(-MAX_WINDOW, 0.0)] * (MAX_WINDOW + 1)
         self._thresholds = gc.get_threshold()
 
     def start(self) -> None:
-        """Begin to measure, and make collections rare."""
+        """Begin to measure; what there is by now, modules and empty books, is not looked at any more."""
         self._thresholds = gc.get_threshold()
+        gc.freeze()
         gc.set_threshold(*_THRESHOLDS)
         gc.callbacks.append(self._callback)
 
     def stop(self) -> None:
-        """Undo :meth:`start`."""
+        """Undo :meth:`start`, save the freezing."""
         gc.callbacks.remove(self._callback)
         gc.set_threshold(*self._thresholds)
-
-    def longest(self) -> float:
-        """Return the longest pause of the last :data:`MAX_WINDOW` seconds, in seconds; 0 without one."""
-        since = int(time.monotonic()) - MAX_WINDOW
-        return max((pause for second, pause in self._cells if second > since), default=0.0)
 
     def families(self, shard: str) -> Iterator[Metric]:
         """Yield what Prometheus is told."""
@@ -72,23 +64,16 @@ class GcWatch:
         pause = now - self._began
         self.pauses.observe(pause)
         self.collections += 1
-        second = int(time.monotonic())
-        cell = second % (MAX_WINDOW + 1)
-        held, longest = self._cells[cell]
-        self._cells[cell] = (second, max(pause, longest) if held == second else pause)
+        self.longest.note(pause)
 
 
 @contextlib.contextmanager
 def settling() -> Iterator[None]:
-    """Build many long-lived objects without a collection, and exempt them from later ones.
-
-    The few cycles that are garbage at the end are never freed; that is the price.
-    """
+    """Build much that stays without a collection meanwhile."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
         if was_enabled:
             gc.enable()

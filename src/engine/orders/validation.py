@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Container
 from typing import Any
 
@@ -110,5 +111,6 @@ def parse_seed(body: Any, symbols: Container[str]) -> Order:
 
 def _shown(value: object) -> str:
     """A value as it may stand in a reason: a string as it is, anything else as Python shows it, and short."""
-    text = value if isinstance(value, str) else "missing" if value is None else repr(value)
+    # reprlib's, as values may be nested more deeply than repr() can show.
+    text = value if isinstance(value, str) else "missing" if value is None else reprlib.repr(value)
     return text if len(text) <= MAX_ORDER_ID else text[:MAX_ORDER_ID] + "…"

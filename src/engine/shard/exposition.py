@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Protocol
 
 from ..books import Matcher
 from ..events import Publisher
 from ..log import Wal
-from ..metrics import GcWatch, Metrics
+from ..metrics import GcWatch, LoopWatch, Metrics
 from ..orders import Order
 from .ring import Ring
 
@@ -21,6 +22,7 @@ class Exposed(Protocol):
     wal: Wal
     publisher: Publisher
     gc: GcWatch
+    loop: LoopWatch
 
 
 def expose(shard: Exposed) -> None:
@@ -60,4 +62,43 @@ def expose(shard: Exposed) -> None:
     metrics.gauge(
         "me_wal_unsynced_records", "Records that power loss could take.", lambda: shard.wal.unsynced
     )
-    metrics.others.append(shard.gc.families)
+    metrics.counter_by(
+        "me_wal_records_total",
+        "Records appended to the log, by what they are of.",
+        "kind",
+        {"order": lambda: shard.wal.orders_written, "seed": lambda: shard.wal.seeds_written},
+    )
+    metrics.counter("me_wal_bytes_total", "Bytes appended to the log.", lambda: shard.wal.bytes_written)
+    metrics.others += [shard.gc.families, shard.loop.families]
+    _expose_broker(shard)
+
+
+def _expose_broker(shard: Exposed) -> None:
+    metrics, publisher = shard.metrics, shard.publisher
+    failures = publisher.trouble.failures
+    metrics.counter_by(
+        "me_event_publish_failures_total",
+        "Failed attempts to reach the broker, by what kept them from it.",
+        "reason",
+        {reason: partial(failures.__getitem__, reason) for reason in failures},
+    )
+    metrics.counter(
+        "me_event_throttled_seconds_total",
+        "Time for which the broker's quota asked to send nothing.",
+        lambda: publisher.broker.throttled,
+    )
+    metrics.gauge(
+        "me_event_partitions_expired",
+        "Partitions of whose events the broker's retention has left none.",
+        lambda: publisher.broker.expired,
+    )
+    metrics.gauge(
+        "me_event_problems",
+        "Reasons for which somebody should look at the broker or the log; /health has them in words.",
+        lambda: len(publisher.problems()),
+    )
+    metrics.gauge(
+        "me_wal_lost_orders",
+        "Orders that the broker was told of before this start, and the log does not have.",
+        lambda: publisher.lost.count,
+    )

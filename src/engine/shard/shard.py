@@ -15,22 +15,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
-import orjson
-
-from .. import orders
 from ..books import NO_FILLS, Matcher
 from ..config import Config
 from ..errors import WalError
 from ..events import Broker, Publisher
-from ..log import ORDER, Wal
-from ..metrics import GcWatch, Metrics, settling
-from ..orders import Order, Rejected
+from ..log import ORDER, SEED, Wal
+from ..metrics import GcWatch, LoopWatch, Metrics, settling
+from ..orders import Order, Rejected, read_order, read_seed, split_seeds
 from .exposition import expose
 from .ring import Ring
 from .summary import summarise
@@ -71,6 +66,7 @@ class Shard:
         self.failure: str | None = None
         self.on_failure: Callable[[], None] = lambda: None
         self.gc = GcWatch()
+        self.loop = LoopWatch()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._scheduled = False
         self._broken = False
@@ -98,10 +94,11 @@ class Shard:
                     )
                 if kind == ORDER:
                     fills = matcher.execute(order)
-                    if order.sequence > published:
-                        hand(order, fills)
                 else:
+                    fills = NO_FILLS
                     matcher.seed(order)
+                if order.sequence > published:
+                    hand(kind, order, fills)
         position.check()
         self.metrics.recovered_orders = self.wal.sequence
         self.metrics.recovery_seconds = time.perf_counter() - began
@@ -109,6 +106,7 @@ class Shard:
             "recovered",
             extra={
                 "sequence": self.wal.sequence,
+                "log": self.wal.identity.of(self.wal.sequence + 1),
                 "matches": matcher.matches,
                 "seconds": round(self.metrics.recovery_seconds, 3),
                 "published_sequence": published,
@@ -121,7 +119,7 @@ class Shard:
         self.wal.on_sync = self.metrics.wal_sync.observe
         self.wal.on_failure = self._wal_failed
         self.gc.start()
-        gc.freeze()
+        self.loop.start()
         self.publisher.start()
         self._summary = asyncio.create_task(summarise(self), name="summary")
         self.ready = True
@@ -138,6 +136,7 @@ class Shard:
         if self._summary is not None:
             self._summary.cancel()
             self.gc.stop()
+            self.loop.stop()
         await asyncio.to_thread(self._close)
         log.info("stopped", extra={"sequence": self.wal.sequence, "matches": self.matcher.matches})
 
@@ -156,18 +155,23 @@ class Shard:
 
     # Orders
 
-    def accept(self, body: bytes) -> Order:
+    def accept(self, body: bytes, received: float | None = None) -> Order:
         """Validate, log and queue one order; it is sequenced when this returns.
+
+        Args:
+            body: as the client sent it.
+            received: ``time.perf_counter()`` when its last bytes were read; now, if None.
 
         Raises:
             Rejected: with the answer's status; then it is not in the log.
         """
-        received = time.perf_counter()
+        began = time.perf_counter()
         try:
-            order = self._sequence(body, received)
+            order = self._sequence(body, began)
         except Rejected as refusal:
             self.metrics.rejected[refusal.label] += 1
             raise
+        order.received = began if received is None else received
         if order.is_buy:
             self.metrics.received_buy += 1
         else:
@@ -177,26 +181,25 @@ class Shard:
             self._schedule()
         return order
 
-    def _sequence(self, body: bytes, received: float) -> Order:
+    def _sequence(self, body: bytes, began: float) -> Order:
         """Stages 1 and 2, and between them the checks that a promise needs."""
         if len(body) > MAX_ORDER:
             raise Rejected("malformed", f"The body is larger than {MAX_ORDER} bytes")
-        order = orders.parse(decode(body), self.matcher.books)
-        order.received = received
+        order = read_order(body, self.matcher.books)
         validated = time.perf_counter()
-        self.metrics.validation.observe(validated - received)
+        self.metrics.validation.observe(validated - began)
         if not self.ready:
             raise Rejected("stopping", "The engine is stopping", status=503, order_id=order.order_id)
         # Before the log: what is in the log has been promised, so a slot must be certain.
         if self.ring.full:
             raise Rejected("ring_full", "Ring buffer full", status=503, order_id=order.order_id)
         order.accepted = time.time_ns() // 1_000_000
-        began = time.perf_counter()
         try:
             self.wal.append(order)
         except WalError as error:
             raise Rejected("wal", str(error), status=503, order_id=order.order_id) from error
-        self.metrics.wal_append.observe(time.perf_counter() - began)
+        order.queued = time.perf_counter()
+        self.metrics.wal_append.observe(order.queued - validated)
         return order
 
     async def seed(self, body: bytes) -> int:
@@ -207,30 +210,26 @@ class Shard:
         Raises:
             Rejected: with the index of the order that was wrong in its reason.
         """
-        decoded = decode(body)
-        batch = decoded.get("orders") if type(decoded) is dict else None
-        if type(batch) is not list:
-            raise Rejected("malformed", 'The body must be {"orders": […]}')
+        batch = split_seeds(body)
         if not self.ready:
             raise Rejected("stopping", "The engine is stopping", status=503)
-        with settling():
-            seeds: list[Order] = []
-            for index, item in enumerate(batch):
-                try:
-                    seeds.append(orders.parse_seed(item, self.matcher.books))
-                except Rejected as refusal:
-                    reason = f"orders[{index}]: {refusal.reason}"
-                    raise Rejected(refusal.label, reason, order_id=refusal.order_id) from None
-                if index % SEED_CHUNK == SEED_CHUNK - 1:
-                    await asyncio.sleep(0)
-            for start in range(0, len(seeds), SEED_CHUNK):
-                # What is in the log before the seeds must be matched before they rest.
-                self._consume()
-                while len(self.ring):
-                    await asyncio.sleep(0)
-                    self._consume()
-                self._rest(seeds[start : start + SEED_CHUNK], start)
+        seeds: list[Order] = []
+        for index, item in enumerate(batch):
+            try:
+                seeds.append(read_seed(item, self.matcher.books))
+            except Rejected as refusal:
+                reason = f"orders[{index}]: {refusal.reason}"
+                raise Rejected(refusal.label, reason, order_id=refusal.order_id) from None
+            if index % SEED_CHUNK == SEED_CHUNK - 1:
                 await asyncio.sleep(0)
+        for start in range(0, len(seeds), SEED_CHUNK):
+            # What is in the log before the seeds must be matched before they rest.
+            self._consume()
+            while len(self.ring):
+                await asyncio.sleep(0)
+                self._consume()
+            self._rest(seeds[start : start + SEED_CHUNK], start)
+            await asyncio.sleep(0)
         return len(seeds)
 
     def _rest(self, chunk: Sequence[Order], done: int) -> None:
@@ -245,6 +244,7 @@ class Shard:
             raise Rejected("wal", f"{error}; {done} orders were seeded", status=503) from error
         for order in chunk:
             self.matcher.seed(order)
+            self.publisher.hand(SEED, order, NO_FILLS)
         self.metrics.seeded += len(chunk)
 
     def _schedule(self) -> None:
@@ -274,7 +274,7 @@ class Shard:
 
     def _execute_batch(self) -> None:
         ring, matcher, metrics = self.ring, self.matcher, self.metrics
-        clock = time.perf_counter
+        clock, hand = time.perf_counter, self.publisher.hand
         for _ in range(min(len(ring), CONSUME_BATCH)):
             order = ring.take()
             began = clock()
@@ -284,11 +284,13 @@ class Shard:
             matched = clock()
             matcher.settle(book, order)  # stage 3 again: the remainder rests
             settled = clock()
-            self.publisher.hand(order, fills)  # stage 5
+            hand(ORDER, order, fills)  # stage 5
             metrics.publish.observe(clock() - settled)
             metrics.insertion.observe(found - began + settled - matched)
             metrics.matching.observe(matched - found)
+            metrics.ring_wait.observe(began - order.queued)
             metrics.match.observe(settled - order.received)
+            metrics.matched += 1
             if fills is not NO_FILLS:
                 metrics.matches += len(fills)
                 metrics.executed += 1
@@ -297,15 +299,3 @@ class Shard:
         """Called by the log's thread."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self.fail, str(self.wal.failure))
-
-
-def decode(body: bytes) -> Any:
-    """Decode a JSON body.
-
-    Raises:
-        Rejected: if it is none.
-    """
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Rejected("malformed", f"Malformed JSON: {error}") from error

@@ -8,7 +8,7 @@ import subprocess
 import textwrap
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -17,11 +17,10 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from testcontainers.community.kafka import RedpandaContainer
 from testcontainers.core.container import ExecConfig
 
-from harness.backends.ports import Ports
-from harness.brokers import kafka as kafka_service
-from harness.brokers import live_brokers
-from harness.programs import provide
-from harness.system import Endpoint
+from verdict_harness.processes import Ports
+from verdict_harness.programs import provide
+from verdict_harness.systems import Endpoint, live_brokers
+from verdict_harness.systems import kafka as kafka_service
 
 REDPANDA = "redpandadata/redpanda:v26.1.14"
 DISK = 512 << 20  # bytes: Redpanda sets 32 MiB aside for each partition that is written to
@@ -192,7 +191,7 @@ class KafkaProcess(Broker):
 
 
 class _At:
-    """See :class:`harness.system.Place`."""
+    """See :class:`verdict_harness.systems.Place`."""
 
     def __init__(self, directory: Path, ports: dict[str, int]) -> None:
         self.directory = directory
@@ -375,9 +374,9 @@ def read_all() -> Callable[[Broker], list[Record]]:
 
 @pytest.fixture
 def consume(broker: Broker) -> Callable[..., list[Record]]:
-    """Read what both topics hold, or only the events of one log."""
+    """Read what both topics hold, or only the events of one log, by its identities."""
 
-    def read(log: str | None = None) -> list[Record]:
-        return [record for record in everything(broker) if log is None or record.event["log"] == log]
+    def read(logs: Collection[str] | None = None) -> list[Record]:
+        return [record for record in everything(broker) if logs is None or record.event["log"] in logs]
 
     return read

@@ -147,7 +147,7 @@ def test_paused_and_a_full_queue(
     broker.resume()
     it.until(it.everything_published)
     assert it.metrics()["me_event_resends_total"] == 0
-    records = consume(it.log_id)
+    records = consume(it.logs)
     assert in_order(records)
     nothing_is_lost(it, records)
 
@@ -187,7 +187,7 @@ def test_what_had_arrived_is_gone(
     trade(it, 20)
     it.until(lambda: it.metrics()["me_event_resends_total"] == 1)
     it.until(it.everything_published)
-    records = consume(it.log_id)
+    records = consume(it.logs)
     assert in_order(records)
     topics = (
         AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0}).list_topics(timeout=20).topics
@@ -206,7 +206,7 @@ def test_slow(
     proxy.delay = 1.0
     trade(it, ORDERS // 2)
     it.until(it.everything_published)  # while every answer takes two seconds
-    records = consume(it.log_id)
+    records = consume(it.logs)
     assert in_order(records)
     assert_all_there(records, ORDERS // 2 + 1, ORDERS // 4)
     proxy.delay = 4.0
@@ -216,7 +216,7 @@ def test_slow(
     proxy.delay = 0.0
     it.until(it.everything_published)
     assert it.metrics()["me_event_resends_total"] == 0
-    records = consume(it.log_id)
+    records = consume(it.logs)
     assert in_order(records)
     nothing_is_lost(it, records)
 
@@ -230,7 +230,7 @@ def test_cut_in_mid_batch(
     it.until(lambda: proxy.cuts >= 3)
     proxy.cut_after = None
     it.until(it.everything_published)
-    records = consume(it.log_id)
+    records = consume(it.logs)
     assert in_order(records)
     nothing_is_lost(it, records)
 
@@ -255,7 +255,7 @@ def test_killed_and_back_at_another_address(
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", former), 1)
         assert it.metrics()["me_event_resends_total"] == 0
-        records = consume(it.log_id)
+        records = consume(it.logs)
         assert in_order(records)
         nothing_is_lost(it, records)
     finally:
@@ -281,6 +281,6 @@ def test_its_disk_is_full(broker: Any, engine: Callable[..., Any], consume: Call
     broker.free_disk()
     broker.restart()  # Kafka has ended by then, or is about to
     it.until(it.everything_published)
-    records = consume(it.log_id)
+    records = consume(it.logs)
     assert in_order(records)
     nothing_is_lost(it, records, sent + 1, sent // 2)

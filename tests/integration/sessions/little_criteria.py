@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.expect import AtLeast, Below
-from harness.judge import Judge
-from harness.trial import Trial
-from harness.units import Quantity, count, percent, ratio, seconds, us
+from verdict_harness.loads import Trial
+from verdict_harness.samples import Quantity, count, percent, ratio, seconds, us
+from verdict_harness.verdicts import AtLeast, Below, Judge
 
 CASE = json.loads(Path(__file__).with_name("case.json").read_text())
 LIMIT: Quantity = CASE["limit_us"] * us if CASE["limit_us"] else 9 * seconds

@@ -15,12 +15,10 @@ import pytest
 
 from experiments import loads
 from experiments.exchange import PORTS, RULES, SYMBOLS, shard_service
-from harness import trial
-from harness.backends import prometheus
-from harness.promql import Prometheus
-from harness.run import Run
-from harness.system import Backend, Command, Deployment, Place, Process, Service, System
-from harness.trial import Stage, Trial
+from verdict_harness.loads import Stage, Trial, trial
+from verdict_harness.record import Run
+from verdict_harness.samples import Prometheus
+from verdict_harness.systems import Backend, Command, Deployment, Place, Process, Service, System, prometheus
 
 HERE = Path(__file__).parent
 CASE: dict[str, Any] = json.loads((HERE / "case.json").read_text())

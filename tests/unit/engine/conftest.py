@@ -1,14 +1,14 @@
 """What the engine's unit tests share: small ways to make an order, a configuration, a shard."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.config import Config
-from engine.events import Event, Mark, Marks, Place
+from engine.events import Event, Mark, Marks, Place, Told
 from engine.log import Wal
 from engine.orders import Order
 from engine.shard import Shard
@@ -36,6 +36,8 @@ class FakeBroker:
         self.open.set()
         self.connections = 0
         self.connected = False
+        self.throttled = self.throttled_until = 0.0
+        self.expired = 0
 
     async def connect(self) -> None:
         assert not self.connected, "a broken connection must be closed before the next"
@@ -51,12 +53,20 @@ class FakeBroker:
     def offsets(self, topic: str) -> list[int]:
         return [event.sequence for event in self.received if event.topic == topic]
 
-    async def retains(self, marks: Marks, log_id: str) -> bool:
-        assert (self.connected, len(log_id)) == (True, 32)
+    async def retains(self, marks: Marks) -> bool:
+        assert self.connected
+        assert all(len(mark.log) == 32 for _, mark in marks.items())
         return all(
             self.offsets(topic)[mark.offset : mark.offset + 1] == [mark.sequence]
             for (topic, _), mark in marks.items()
         )
+
+    async def told(self, marks: Marks, keys: Iterable[bytes]) -> AsyncIterator[Told]:
+        behind = {place: mark.offset for place, mark in marks.items()}
+        orders = [event for event in self.received if event.topic == "orders"]
+        for event in orders[behind.get(("orders", 0), -1) + 1 :]:
+            assert event.key in keys
+            yield Told(event.log, event.sequence, ("orders", 0))
 
     async def send(self, batch: Sequence[Event]) -> Mapping[Place, Mark]:
         await self.open.wait()
@@ -66,9 +76,8 @@ class FakeBroker:
             raise OSError("the connection broke")
         self.received.extend(batch)
         return {
-            (topic, 0): Mark(len(found) - 1, found[-1])
-            for topic in {event.topic for event in batch}
-            if (found := self.offsets(topic))
+            (event.topic, 0): Mark(len(self.offsets(event.topic)) - 1, event.sequence, event.log)
+            for event in batch
         }
 
     async def close(self) -> None:

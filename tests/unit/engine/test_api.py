@@ -71,3 +71,13 @@ def test_health(ready: Shard) -> None:
     assert answer_health(ready) == (200, {"status": "UP", "shardId": "a"})
     ready.ready = False
     assert answer_health(ready) == (503, {"status": "DOWN", "shardId": "a"})
+
+
+def test_health_says_what_somebody_has_to_do_and_only_then(ready: Shard) -> None:
+    assert answer_health(ready) == (200, {"status": "UP", "shardId": "a"})
+    ready.publisher.trouble.lasting = "events do not reach the broker: not for you"
+
+    assert answer_health(ready) == (
+        200,
+        {"status": "UP", "shardId": "a", "problems": ["events do not reach the broker: not for you"]},
+    )

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from engine.events import REASONS as FAILURES
+from engine.events import TYPES
 from engine.metrics import Histogram, Metrics, buckets, quantile
 from engine.orders import REASONS
 from engine.shard import Shard
@@ -58,6 +60,11 @@ def test_every_series_is_there_from_the_start_and_says_its_shard(shard: Callable
         ("me_orderbook_price_levels", "side", {"bid", "ask"}),
         ("me_events_published_total", "topic", {"orders", "matches"}),
         ("me_orders_rejected_total", "reason", set(REASONS)),
+        ("me_events_made_total", "type", set(TYPES)),
+        ("me_events_sent_total", "type", set(TYPES)),
+        ("me_events_acknowledged_total", "type", set(TYPES)),
+        ("me_wal_records_total", "kind", {"order", "seed"}),
+        ("me_event_publish_failures_total", "reason", set(FAILURES)),
     ):
         assert {dict(labels)[label] for labels in samples[name]} == values
         assert set(samples[name].values()) == {0.0}
@@ -71,9 +78,24 @@ def test_every_series_is_there_from_the_start_and_says_its_shard(shard: Callable
         "me_event_queue_depth",
         "me_event_queue_overflows_total",
         "me_event_backlog_orders",
+        "me_event_loop_lag_max_seconds",
+        "me_event_loop_lag_seconds_count",
+        "me_event_partitions_expired",
+        "me_event_problems",
+        "me_event_throttled_seconds_total",
+        "me_orders_matched_total",
+        "me_ring_wait_seconds_count",
+        "me_wal_bytes_total",
+        "me_wal_lost_orders",
     ):
         assert list(samples[name].values()) == [0.0], name
     assert samples["me_process_resident_memory_bytes"][(("shard", "a"),)] > 1e6
+    assert samples["me_process_threads"][(("shard", "a"),)] >= 2  # the log's is one
+    assert (
+        3
+        < samples["me_process_open_fds"][(("shard", "a"),)]
+        < samples["me_process_max_fds"][(("shard", "a"),)]
+    )
     assert samples["me_process_cpu_seconds_total"][(("shard", "a"),)] > 0
 
 

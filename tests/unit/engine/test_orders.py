@@ -1,10 +1,22 @@
+import gc
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.orders import MAX_VALUE, REASONS, Rejected, parse, parse_seed
+from engine.orders import (
+    MAX_VALUE,
+    REASONS,
+    Order,
+    Rejected,
+    parse,
+    parse_seed,
+    read_order,
+    read_seed,
+    split_seeds,
+)
 
 GOOD = {"orderId": "o-1", "symbol": "X", "side": "BUY", "type": "LIMIT", "price": 15000, "quantity": 10}
 
@@ -123,3 +135,95 @@ def test_anything_is_an_order_or_refused(body: dict[str, Any]) -> None:
     assert order.symbol == "X"
     assert 0 < order.quantity <= MAX_VALUE
     assert order.is_market or 0 < order.price <= MAX_VALUE
+
+
+def slowly(body: bytes, parsed: Any = parse) -> Any:
+    try:
+        decoded = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return "malformed"
+    try:
+        return seen(parsed(decoded, {"X"}))
+    except Rejected as refused:
+        return refused.label
+
+
+def quickly(body: bytes, read: Any = read_order) -> Any:
+    try:
+        return seen(read(body, {"X"}))
+    except Rejected as refused:
+        return refused.label
+
+
+def seen(order: Order) -> tuple[Any, ...]:
+    return (
+        order.order_id,
+        order.symbol,
+        order.is_buy,
+        order.is_market,
+        order.price,
+        order.quantity,
+        order.remaining,
+        order.timestamp,
+    )
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-2, 5),
+    st.just(MAX_VALUE),
+    st.integers(2**63 - 1, 2**64 - 1),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=4),
+    st.sampled_from(["X", "BUY", "SELL", "LIMIT", "MARKET", "", "é" * 128, "x" * 129]),
+    st.lists(st.integers(0, 9), max_size=2),
+)
+
+
+@given(
+    changes=st.dictionaries(st.sampled_from([*GOOD, "timestamp", "another"]), VALUES, max_size=3),
+    without=st.sets(st.sampled_from(sorted(GOOD)), max_size=1),
+)
+def test_the_quick_way_takes_what_the_thorough_one_takes(changes: dict[str, Any], without: set[str]) -> None:
+    body = orjson.dumps({key: value for key, value in {**GOOD, **changes}.items() if key not in without})
+
+    assert quickly(body) == slowly(body)
+    assert quickly(body, read_seed) == slowly(body, parse_seed)
+
+
+@given(data=st.data())
+def test_bytes_that_are_broken_anywhere_are_refused_alike(data: st.DataObject) -> None:
+    body = bytearray(
+        orjson.dumps({**GOOD, "timestamp": 7, **data.draw(st.sampled_from([{}, {"more": "é"}]))})
+    )
+    for _ in range(data.draw(st.integers(1, 3))):
+        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+
+    assert quickly(bytes(body)) == slowly(bytes(body))
+
+
+@pytest.mark.parametrize("field", [*GOOD, "another"])
+def test_what_is_nested_deeply_is_an_answer_like_others(field: str) -> None:
+    deep = orjson.dumps({**GOOD, field: "@"}).replace(b'"@"', b"[" * 1000 + b"]" * 1000)
+
+    assert quickly(deep) == slowly(deep)
+    assert (type(quickly(deep)) is str) == (field != "another")
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b"[]", b'{"orders": 1}', b'{"orders": {}}', b"x", b'{"orders": [x]}']
+)
+def test_what_holds_no_seeds(body: bytes) -> None:
+    with pytest.raises(Rejected) as caught:
+        split_seeds(body)
+
+    assert caught.value.label == "malformed"
+
+
+def test_the_collector_knows_no_order() -> None:
+    order = read_order(orjson.dumps(GOOD), {"X"})
+    entry = (1, order, ())
+    gc.collect()
+
+    assert (gc.is_tracked(order), gc.is_tracked(entry)) == (False, False)

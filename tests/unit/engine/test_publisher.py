@@ -16,8 +16,10 @@ import orjson
 import pytest
 
 from engine.errors import WalError
-from engine.events import Event
+from engine.events import BrokerError, Event, trouble
+from engine.events import portion as portion_module
 from engine.events import publisher as publisher_module
+from engine.events.portion import Portion
 from engine.shard import Shard
 
 Make = Callable[..., Shard]
@@ -110,7 +112,7 @@ def test_each_reason_is_logged_once_and_at_once(
 def test_a_reason_that_lasts_is_logged_now_and_then(
     shard: Make, broker: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publisher_module, "_REPORT_SECONDS", 0)
+    monkeypatch.setattr(trouble, "_REPORT_SECONDS", 0)
 
     async def scenario() -> None:
         broker.refuse_connections = 3
@@ -185,7 +187,9 @@ def test_what_the_queue_had_no_room_for_comes_from_the_log(shard: Make, broker: 
 
     asyncio.run(scenario())
     found = sequences(broker.received, "orders")
-    assert sorted(set(found)) == [number for number in range(1, 304) if number != 201]  # 201 is the seed
+    assert sorted(set(found)) == list(range(1, 304))
+    types = {event.sequence: event.type for event in broker.received if event.topic == "orders"}
+    assert [sequence for sequence, kind in types.items() if kind == "ORDER_SEEDED"] == [201]
     assert sorted(set(sequences(broker.received, "matches"))) == list(range(1, 152))
 
 
@@ -382,7 +386,9 @@ def test_other_places_are_saved_though_the_sequence_is_the_same(shard: Make, bro
 
     asyncio.run(life(10))
     broker.lose_disk()
-    broker.received.append(Event("orders", b"X", b"{}", 99))  # another shard was first in the new topic
+    broker.received.append(
+        Event("orders", b"X", b"{}", 99, "another", "ORDER_PLACED")
+    )  # another shard was first in the new topic
     assert asyncio.run(life(0)) == 1
     assert asyncio.run(life(0)) == 0
 
@@ -407,13 +413,40 @@ def test_a_position_that_says_nothing_means_that_all_is_sent_again(
 
 def test_a_log_that_ends_before_what_was_published_is_refused(shard: Make) -> None:
     made = shard()
-    (made.wal.directory / "published.json").write_text(json.dumps({"log": made.wal.log_id, "sequence": 3}))
+    (made.wal.directory / "published.json").write_text(
+        json.dumps({"log": made.wal.log_id, "sequence": 3, "seeds": True})
+    )
     # A log without a record is a new one: give it one, so that its identity stays.
     asyncio.run(one_order(made))
 
-    (made.wal.directory / "published.json").write_text(json.dumps({"log": made.wal.log_id, "sequence": 3}))
+    (made.wal.directory / "published.json").write_text(
+        json.dumps({"log": made.wal.log_id, "sequence": 3, "seeds": True})
+    )
     with pytest.raises(WalError, match="sequence 3 was published, and the log ends at 1"):
         shard()
+
+
+def test_a_position_from_before_seeds_were_told_counts_as_none(shard: Make, broker: Any) -> None:
+    """Or the book could not be made of the events: those seeds would never be among them."""
+
+    async def life() -> None:
+        made = shard()
+        made.start()
+        await made.seed(
+            b'{"orders": [{"orderId": "s", "symbol": "X", "side": "BUY", "price": 1, "quantity": 1}]}'
+        )
+        await published(made)
+        await made.stop()
+
+    asyncio.run(life())
+    path = shard().wal.directory / "published.json"
+    stored = json.loads(path.read_text())
+    assert stored.pop("seeds")
+    path.write_text(json.dumps(stored))
+    broker.received.clear()
+    asyncio.run(life())
+
+    assert sequences(broker.received, "orders") == [1, 2]
 
 
 async def one_order(shard: Shard) -> None:
@@ -505,3 +538,205 @@ def test_what_a_broker_lost_while_nothing_happened_is_sent_again(
     asyncio.run(scenario())
     assert sequences(broker.received, "orders") == list(range(1, 21))
     assert sequences(broker.received, "matches") == list(range(1, 11))
+
+
+def test_a_restart_goes_on_under_another_identity_and_tells_the_rest_under_the_former(
+    shard: Make, broker: Any
+) -> None:
+    async def life(orders: int) -> None:
+        made = shard()
+        broker.open.clear()
+        made.start()
+        accept(made, orders)
+        while len(made.ring):
+            await asyncio.sleep(0)
+        await made.stop()
+
+    asyncio.run(life(4))
+    asyncio.run(life(4))
+
+    async def last() -> Shard:
+        made = shard()
+        broker.open.set()
+        made.start()
+        accept(made, 4)
+        await published(made)
+        await made.stop()
+        return made
+
+    made = asyncio.run(last())
+    told = {event.sequence: event.log for event in broker.received if event.topic == "orders"}
+    logs = [told[sequence] for sequence in range(1, 13)]
+    assert logs[:4] == [made.wal.log_id] * 4
+    assert (len(set(logs)), len(set(logs[4:8])), len(set(logs[8:]))) == (3, 1, 1)
+    assert {event.log for event in broker.received if event.topic == "matches"} == set(logs)
+
+
+@pytest.fixture
+def restored(shard: Make) -> Shard:
+    """An engine on a log that lacks its last 4 orders, of which the broker was told."""
+
+    async def life(orders: int) -> Shard:
+        made = shard()
+        made.start()
+        accept(made, orders)
+        await published(made)
+        await made.stop()
+        return made
+
+    first = asyncio.run(life(6))
+    copy = {path: path.read_bytes() for path in first.wal.directory.iterdir() if path.name != "lock"}
+    asyncio.run(life(4))
+    for path in first.wal.directory.iterdir():
+        if path.name.startswith("segment"):
+            path.unlink()
+    for path, data in copy.items():
+        path.write_bytes(data)
+    return shard()
+
+
+def test_a_log_restored_from_an_older_copy_uses_no_sequence_again(restored: Shard, broker: Any) -> None:
+    async def scenario() -> None:
+        before = {(event.topic, event.log, event.sequence): event.value for event in broker.received}
+        restored.start()
+        accept(restored, 8)
+        await published(restored)
+        async with asyncio.timeout(20):
+            while not restored.publisher.lost.count:
+                await asyncio.sleep(0.001)
+        fresh = [event for event in broker.received[len(before) :] if event.topic == "orders"]
+        assert sorted(event.sequence for event in fresh) == list(range(7, 15))
+        for event in broker.received:
+            was = before.setdefault((event.topic, event.log, event.sequence), event.value)
+            assert was == event.value, "an identity never means two events"
+        assert restored.publisher.lost.count == 4
+        (problem,) = restored.publisher.problems()
+        assert problem == "the log does not have 4 orders, from sequence 7 on, that the broker was told of"
+        await restored.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_restart_on_the_whole_log_lacks_nothing(shard: Make, broker: Any) -> None:
+    async def life() -> None:
+        made = shard()
+        made.start()
+        accept(made, 4)
+        await published(made)
+        async with asyncio.timeout(20):
+            while made.wal.recovered and not made.publisher.lost._known:
+                await asyncio.sleep(0.001)
+        assert (made.publisher.lost.count, made.publisher.problems()) == (0, [])
+        await made.stop()
+
+    for notes in (True, True, False):
+        asyncio.run(life())
+        if not notes:
+            (shard().wal.directory / "published.json").unlink()
+    # of another log, before this one was begun: as when a directory was emptied on purpose
+    broker.received.insert(0, Event("orders", b"X", b"{}", 99, "0" * 32, "ORDER_PLACED"))
+    asyncio.run(life())
+
+
+def test_what_is_sent_at_once_shrinks_until_it_passes(shard: Make, broker: Any) -> None:
+    """And a record that made more events than that is sent in pieces."""
+    sizes: list[int] = []
+    send = broker.send
+
+    async def narrow(batch: Any) -> Any:
+        sizes.append(len(batch))
+        if len(batch) > 3:
+            raise OSError("the request was too large")
+        return await send(batch)
+
+    broker.send = narrow
+
+    async def scenario() -> None:
+        made = shard()
+        made.publisher._portion = Portion(16)
+        made.start()
+        await made.seed(
+            orjson.dumps(
+                {"orders": [{"orderId": "s", "symbol": "X", "side": "SELL", "price": 9, "quantity": 1}] * 9}
+            )
+        )
+        made.accept(b'{"orderId": "o", "symbol": "X", "side": "BUY", "price": 9, "quantity": 9}')
+        await published(made)
+        await made.stop()
+        assert made.publisher.trouble.failures["other"] == made.metrics.publish_errors > 0
+        assert made.metrics.events_made == {"ORDER_PLACED": 1, "ORDER_SEEDED": 9, "MATCH_EXECUTED": 9}
+        assert made.metrics.events_acknowledged["MATCH_EXECUTED"] == 9
+        assert sum(made.metrics.events_sent.values()) == sum(sizes)
+
+    asyncio.run(scenario())
+    assert max(sizes) > 3 >= sizes[-1]
+    assert sorted(set(sequences(broker.received, "orders"))) == list(range(1, 11))
+    assert sorted(set(sequences(broker.received, "matches"))) == list(range(1, 10))
+
+
+def test_a_portion_grows_again_after_a_while_and_ever_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(portion_module.time, "monotonic", lambda: now)
+    portion = Portion(8)
+
+    def wait(seconds: float) -> int:
+        nonlocal now
+        now += seconds
+        portion.sent()
+        return portion.size
+
+    portion.failed()
+    assert (wait(59), wait(2)) == (4, 8)
+    portion.failed()
+    portion.failed()
+    assert (wait(119), wait(2), wait(59), wait(2)) == (2, 4, 4, 8)
+    for _ in range(9):
+        portion.failed()
+    assert (portion.size, wait(3599), wait(2)) == (1, 1, 2)
+
+
+def test_a_pause_that_the_broker_asks_for_is_kept_and_said(
+    shard: Make, broker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        made = shard()
+        broker.throttled_until = time.monotonic() + 0.3
+        made.start()
+        accept(made, 2)
+        async with asyncio.timeout(20):
+            while "quota holds events back" not in caplog.text:
+                await asyncio.sleep(0.001)
+        (problem,) = made.publisher.problems()
+        assert problem.startswith("events are held back by the broker's quota")
+        assert broker.received == []
+        await published(made)
+        assert time.monotonic() >= broker.throttled_until
+        assert made.publisher.problems() == []
+        await made.stop()
+
+    asyncio.run(scenario())
+
+
+def test_what_lasts_is_a_problem_until_something_arrives(shard: Make, broker: Any) -> None:
+    send = broker.send
+
+    async def forbidden(_batch: Any) -> Any:
+        raise BrokerError("not for you", "not_permitted", lasting=True)
+
+    broker.send = forbidden
+
+    async def scenario() -> None:
+        made = shard()
+        made.start()
+        accept(made, 2)
+        async with asyncio.timeout(20):
+            while not made.publisher.problems():
+                await asyncio.sleep(0.001)
+        assert made.publisher.problems() == ["events do not reach the broker: not for you"]
+        assert made.publisher.trouble.failures["not_permitted"] >= 1
+        broker.send = send
+        await published(made)
+        assert made.publisher.problems() == []
+        await made.stop()
+
+    asyncio.run(scenario())

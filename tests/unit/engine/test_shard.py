@@ -5,6 +5,7 @@
 import asyncio
 import errno
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -209,7 +210,7 @@ def test_seeds_rest_without_matching(shard: Make, broker: Any) -> None:
         await made.stop()
 
     asyncio.run(scenario())
-    assert [event.topic for event in broker.received] == ["orders"]
+    assert [event.type for event in broker.received] == ["ORDER_PLACED", "ORDER_SEEDED", "ORDER_SEEDED"]
 
 
 def test_one_bad_seed_rests_none_and_is_named(shard: Make) -> None:
@@ -389,3 +390,16 @@ def test_the_summary_counts_what_happened_since_the_last(
     told = record.__dict__
     assert (told["orders"], told["matches"], told["rejected"], told["asks"]) == (1, 1, 1, 0)
     assert 0 < told["match_p99_ms"] < 10_000
+
+
+def test_an_order_is_measured_from_when_its_bytes_were_read(shard: Make) -> None:
+    made = shard()
+    made.ready = True
+    began = time.perf_counter()
+
+    made.accept(body(100, 1), began - 3.0)
+    made._consume()
+
+    assert 3.0 <= made.metrics.match.sum < 3.0 + (time.perf_counter() - began)
+    assert made.metrics.validation.sum < 3.0, "the other stages are not"
+    assert 0 < made.metrics.ring_wait.sum < 3.0

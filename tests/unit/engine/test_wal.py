@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import WalError
-from engine.log import Wal, segments
-from engine.log.segments import HEADER_SIZE, ORDER, SEED, decode, encode
+from engine.log import Wal, records, segments
+from engine.log.records import ORDER, SEED, START, Start, decode, encode, encode_start
+from engine.log.segments import HEADER_SIZE
 from engine.orders import MAX_VALUE, Order
 
 SMALL = 4096
@@ -104,7 +105,7 @@ def test_every_field_survives(kind: int, order: Order) -> None:
 
     assert found is not None
     assert (found[0], found[2]) == (kind, len(data))
-    for name in Order.__slots__:
+    for name in Order.__struct_fields__:
         assert getattr(found[1], name) == getattr(order, name)
 
 
@@ -121,7 +122,7 @@ def test_no_flipped_bit_goes_unseen(order: Order, data: st.DataObject) -> None:
 def test_a_record_whose_checksum_is_zero_is_a_record(
     monkeypatch: pytest.MonkeyPatch, logs: Logs, order: Any
 ) -> None:
-    monkeypatch.setattr(segments, "crc32", lambda _data: 0)
+    monkeypatch.setattr(records, "crc32", lambda _data: 0)
 
     logs.write(*numbered(order, 3))
 
@@ -186,7 +187,10 @@ def test_a_torn_tail_is_erased_and_logged(logs: Logs, order: Any, caplog: pytest
     assert logs.read() == ["o1", "o2"]
 
     assert "torn record" in caplog.text
-    assert not logs.segment().read_bytes()[last:].strip(b"\0")
+    start = decode(logs.segment().read_bytes(), last)  # over it
+    assert start is not None
+    assert (start[0], start[1].sequence) == (START, 2)
+    assert not logs.segment().read_bytes()[start[2] :].strip(b"\0")
     caplog.clear()
     logs.write(order(1, order_id="new"))
     assert logs.read() == ["o1", "o2", "new"]
@@ -405,3 +409,36 @@ def test_a_reader_follows_a_log_that_is_being_written(logs: Logs, order: Any) ->
     reader.close()
 
     assert seen == [f"o{number}" for number in range(200)]
+
+
+def test_each_start_gives_what_follows_an_identity_of_its_own(logs: Logs, order: Any) -> None:
+    """So that two engines that go on from copies of one log never mean two orders by one name."""
+    logs.write(*numbered(order, 2))
+    copy = {path: path.read_bytes() for path in logs.directory.iterdir() if path.name.startswith("segment")}
+    names = []
+    for _ in range(2):
+        for path, data in copy.items():
+            path.write_bytes(data)
+        logs.write(order(1, order_id="new"))
+        with Wal.open(logs.directory, "a") as wal:
+            list(wal.replay())
+            assert wal.identity.of(1) == wal.identity.of(2) == wal.log_id
+            assert [wal.identity.holds(wal.log_id, number, last=wal.sequence) for number in range(4)] == [
+                False,
+                True,
+                True,
+                False,
+            ]
+            names.append(wal.identity.of(3))
+    assert len({*names, wal.log_id}) == 3
+    assert wal.identity.holds(names[1], 3, last=wal.sequence)
+    assert wal.identity.holds(names[0], 3, last=wal.sequence) is None
+
+
+def test_a_start_that_does_not_follow_is_damage(logs: Logs, order: Any) -> None:
+    logs.write(*numbered(order, 2))
+    *_, end = offsets(logs.segment())
+    logs.patch(end, encode_start(Start(7, bytes(16))))
+
+    with pytest.raises(WalError, match="expected sequence 2, found 7"):
+        logs.read()

@@ -4,7 +4,7 @@ import pytest
 
 from engine.config import Config, Security
 from experiments.exchange import SINGLE
-from harness.system import Endpoint
+from verdict_harness.systems import Endpoint
 
 
 class Somewhere:

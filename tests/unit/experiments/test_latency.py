@@ -7,11 +7,8 @@ import pytest
 
 from experiments import latency
 from experiments.latency import Span, judge_change, resolution
-from harness.judge import Judge
-from harness.sample import Empty, Value
-from harness.units import percent
-from harness.verdict import Verdict
-from harness.window import Window
+from verdict_harness.samples import Empty, Value, Window, percent
+from verdict_harness.verdicts import Judge, Verdict
 
 
 class Part:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from experiments.loads import PROFILES, Workload
-from harness.system import Endpoint
+from verdict_harness.systems import Endpoint
 
 VARIANTS = {"A3": ["100", "1000", "10000"], "A4": ["pause", "kill"]}
 ALL = [(name, variant) for name in PROFILES["experiments"] for variant in VARIANTS.get(name, [""])]

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from experiments.outage import Outage
-from harness.errors import Inconclusive
-from harness.sample import Empty, Value
+from verdict_harness.errors import Inconclusive
+from verdict_harness.samples import Empty, Value
 
 FAULT = {"fault": "pause", "injected": 1060, "bit": 1062, "healing": 1170, "healed": 1180, "answered": 1181}
 

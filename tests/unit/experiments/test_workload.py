@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from experiments import workload
-from harness.sample import Empty, Point, Series, Value
+from verdict_harness.samples import Empty, Point, Series, Value
 
 
 def value(number):

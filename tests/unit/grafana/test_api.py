@@ -15,7 +15,7 @@ import pytest
 from grafana.__main__ import main
 from grafana.api import Grafana, Pushed, credentials
 from grafana.dashboard import FILE, text
-from harness.errors import HarnessError, UsageError
+from verdict_harness.errors import HarnessError, UsageError
 
 DASHBOARD: Any = json.loads(text())
 EDITOR = {"GRAFANA_TOKEN": "editors-token"}

@@ -10,10 +10,10 @@ import pytest
 
 PRELUDE = """
 import pytest
-from harness.errors import CriterionFailed, FaultError, HarnessError, LoadError
-from harness.expect import Below
-from harness.sample import Empty, Point, Series, Value
-from harness.units import ms
+from verdict_harness.errors import CriterionFailed, FaultError, HarnessError, LoadError
+from verdict_harness.verdicts import Below
+from verdict_harness.samples import Empty, Point, Series, Value
+from verdict_harness.samples import ms
 
 LIMIT = Below(200 * ms, conditional=50 * ms)
 
@@ -78,7 +78,7 @@ class Ended:
 @pytest.fixture
 def judged(pytester, monkeypatch):
     """Run a session on the source of a test module; an empty source runs what is there."""
-    monkeypatch.setattr("harness.backends.backend", lambda _name, _options: object())
+    monkeypatch.setattr("verdict_harness.plugin.backends.backend", lambda _name, _options: object())
     monkeypatch.delenv("HARNESS_BACKEND", raising=False)
 
     def go(source: str, *words: str) -> Ended:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness import chaos
-from harness.errors import FaultError, ServiceDied
-from harness.system import Endpoint, Service, System
-from harness.wait import Pending
+from verdict_harness.errors import FaultError, ServiceDied
+from verdict_harness.processes import Pending
+from verdict_harness.systems import Endpoint, Service, System, chaos
 
 
 class Fake:

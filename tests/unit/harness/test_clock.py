@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.clock import Difference, difference
+from verdict_harness.systems import difference
+from verdict_harness.systems.clock import Difference
 
 
 def clocks(ahead: float, cut: float) -> tuple[list[float], Callable[[], tuple[float, float]]]:

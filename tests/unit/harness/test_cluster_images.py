@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.cluster.k3d import Cluster
-from harness.errors import CommandError
+from verdict_harness.errors import CommandError
+from verdict_harness.kubernetes.cluster import Cluster
 
 CLASSIC = '[["Backing Filesystem","extfs"],["Supports d_type","true"]]'
 CONTAINERD = '[["driver-type","io.containerd.snapshotter.v1"]]'

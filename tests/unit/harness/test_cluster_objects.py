@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.cluster import images, objects, pods
-from harness.cluster.k3d import IMAGE, MARK, Cluster
-from harness.cluster.waiting import pods_of
-from harness.errors import UsageError
-from harness.system import Image
+from verdict_harness.errors import UsageError
+from verdict_harness.kubernetes import images, objects, pods
+from verdict_harness.kubernetes.cluster import IMAGE, MARK, Cluster
+from verdict_harness.kubernetes.waiting import pods_of
+from verdict_harness.systems import Image
 
 WEB = {
     "kind": "Deployment",

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends import backend, check, opened
-from harness.cluster.tools import DOCKER, HELM, K3D, KUBECTL, preflight
-from harness.errors import UsageError
-from harness.options import TABLE, Options
+from verdict_harness.errors import UsageError
+from verdict_harness.kubernetes.tools import DOCKER, HELM, K3D, KUBECTL, preflight
+from verdict_harness.plugin.backends import backend, check, opened
+from verdict_harness.plugin.options import TABLE
+from verdict_harness.systems import Options
 
 GOOD = {
     "docker": "echo 27.1.1",

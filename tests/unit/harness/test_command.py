@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from harness.command import Cancelled, run, tail
-from harness.errors import CommandError
+from verdict_harness.errors import CommandError
+from verdict_harness.processes import Cancelled, run, tail
 
 if TYPE_CHECKING:
     from pathlib import Path

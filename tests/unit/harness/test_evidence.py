@@ -9,9 +9,8 @@ import threading
 
 import pytest
 
-from harness import files
-from harness.errors import CommandError, EvidenceError, HarnessError, LoadError
-from harness.evidence import Evidence, write_atomic
+from verdict_harness.errors import CommandError, EvidenceError, HarnessError, LoadError
+from verdict_harness.record import Evidence, files, write_atomic
 
 
 @pytest.fixture

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.errors import UsageError
-from harness.expect import AtLeast, Below, Budget, Change, NotGrowing, Scaling, Within, together
-from harness.sample import (
+from verdict_harness.errors import UsageError
+from verdict_harness.samples import (
     Empty,
     Failed,
     NotANumber,
@@ -14,11 +13,27 @@ from harness.sample import (
     Several,
     Stale,
     Value,
-    doubt,
+    count,
+    mebibytes,
+    ms,
     number,
+    per_minute,
+    percent,
+    ratio,
+    seconds,
 )
-from harness.units import count, mebibytes, ms, per_minute, percent, ratio, seconds
-from harness.verdict import Verdict
+from verdict_harness.samples.sample import doubt
+from verdict_harness.verdicts import (
+    AtLeast,
+    Below,
+    Budget,
+    Change,
+    NotGrowing,
+    Scaling,
+    Verdict,
+    Within,
+    together,
+)
 
 PASS, CONDITIONAL, INCONCLUSIVE, FAIL = Verdict
 

@@ -7,13 +7,20 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.answers import Track, whole
-from harness.errors import UsageError
-from harness.expect import AtLeast, Below, Budget, Change, NotGrowing, Scaling, Within, together
-from harness.sample import Empty, NoValue, Point, Series, Value, number
-from harness.units import count, ms, percent
-from harness.verdict import Verdict
-from harness.window import Window
+from verdict_harness.errors import UsageError
+from verdict_harness.samples import Empty, NoValue, Point, Series, Value, Window, count, ms, number, percent
+from verdict_harness.samples.answers import Track, whole
+from verdict_harness.verdicts import (
+    AtLeast,
+    Below,
+    Budget,
+    Change,
+    NotGrowing,
+    Scaling,
+    Verdict,
+    Within,
+    together,
+)
 
 MET = {Verdict.PASS, Verdict.CONDITIONAL}
 BAD = st.sampled_from([math.nan, math.inf, -math.inf])

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends import NAMES, backend
-from harness.backends.external import ExternalBackend, ExternalDeployment, _read
-from harness.errors import Unsupported, UsageError
-from harness.system import Endpoint, Service, System
+from verdict_harness.errors import Unsupported, UsageError
+from verdict_harness.plugin.backends import NAMES, backend
+from verdict_harness.systems import Endpoint, ExternalBackend, Service, System
+from verdict_harness.systems.external import ExternalDeployment, _read
 
 SYSTEM = System(
     "s",

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from harness import progress
-from harness.interrupt import Interrupts
+from verdict_harness.processes import progress
+from verdict_harness.processes.interrupt import Interrupts
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
 
@@ -53,7 +53,9 @@ def test_the_third_ends_the_process_by_the_signal(interrupts, monkeypatch):
     interrupts.ending()
     send(signal.SIGINT)
     sent = []
-    monkeypatch.setattr("harness.interrupt.os.kill", lambda pid, number: sent.append((pid, number)))
+    monkeypatch.setattr(
+        "verdict_harness.processes.interrupt.os.kill", lambda pid, number: sent.append((pid, number))
+    )
     with pytest.raises(SystemExit):
         signal.getsignal(signal.SIGTERM)(signal.SIGTERM, None)
     assert sent == [(os.getpid(), signal.SIGTERM)]

@@ -3,12 +3,8 @@ import math
 
 import pytest
 
-from harness.expect import Below
-from harness.finding import Finding
-from harness.judge import Judge
-from harness.sample import Empty, Value
-from harness.units import ms
-from harness.verdict import Verdict
+from verdict_harness.samples import Empty, Value, ms
+from verdict_harness.verdicts import Below, Finding, Judge, Verdict
 
 GOOD = Finding(Verdict.PASS, value=1.0, unit="ms", limit="< 2 ms", query="q", samples=3, reason="it is below")
 

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends.k3d import K3dBackend
-from harness.cluster.k3d import MARK
-from harness.errors import CommandError
-from harness.options import Options
-from harness.system import Kubernetes, System
+from verdict_harness.errors import CommandError
+from verdict_harness.kubernetes import K3dBackend
+from verdict_harness.kubernetes.cluster import MARK
+from verdict_harness.systems import Kubernetes, Options, System
 
 K3D = """
 echo "$*" >> "$STATE/calls"
@@ -66,7 +65,7 @@ class Tools:
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("STATE", str(tmp_path))
-    monkeypatch.setattr("harness.backends.k3d._LOCKS", tmp_path / "locks")
+    monkeypatch.setattr("verdict_harness.kubernetes.k3d._LOCKS", tmp_path / "locks")
     return Tools(tmp_path)
 
 

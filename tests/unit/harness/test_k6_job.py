@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from harness import command
-from harness.cluster.kubectl import Kubectl
-from harness.command import Completed
-from harness.errors import CommandError, LoadError, UsageError
-from harness.generator import Brief
-from harness.k6 import fetch, manifests, pod, words
-from harness.k6.job import Jobs, wanted
+from verdict_harness.errors import CommandError, LoadError, UsageError
+from verdict_harness.kubernetes.k6 import fetch, manifests, pod
+from verdict_harness.kubernetes.k6.job import Jobs, wanted
+from verdict_harness.kubernetes.kubectl import Kubectl
+from verdict_harness.loads import words
+from verdict_harness.processes import Completed, command
+from verdict_harness.systems import Brief
 
 
 class Local(Kubectl):

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import EvidenceError
-from harness.k6.load import Load
-from harness.k6.samples import Raw, figures, percentile, read
-from harness.window import Window
+from verdict_harness.errors import EvidenceError
+from verdict_harness.loads import Load
+from verdict_harness.loads.raw import Raw, figures, percentile, read
+from verdict_harness.samples import Window
 
 HEADER = (
     "metric_name,timestamp,metric_value,check,error,error_code,expected_response,group,method,name,proto,scenario,"

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.k6.samples import Raw, Request
-from harness.k6.trouble import Ending, Log, find, read_log, read_summary
+from verdict_harness.loads import Request
+from verdict_harness.loads.raw import Raw
+from verdict_harness.loads.trouble import Ending, Log, find, read_log, read_summary
 
 TAGS = {"name": "order"}
 

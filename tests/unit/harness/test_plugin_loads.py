@@ -5,11 +5,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from harness.expect import Below
-from harness.judge import Judge, carriers
-from harness.sample import Empty, Value
-from harness.units import ms
-from harness.verdict import Verdict
+from verdict_harness.samples import Empty, Value, ms
+from verdict_harness.verdicts import Below, Judge, Verdict, carriers
 
 LOADS = """
 import copy

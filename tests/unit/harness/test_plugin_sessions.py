@@ -344,7 +344,7 @@ def test_a_report_that_breaks_costs_no_verdict(judged, monkeypatch):
     def broken(_outcome):
         raise RuntimeError("no font")
 
-    monkeypatch.setattr("harness.report.html", broken)
+    monkeypatch.setattr("verdict_harness.report.html", broken)
     ended = judged(PASSING)
     assert (ended.status, ended.verdict["verdict"]) == (0, "PASS")
     assert "no font" in ended.text

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends import ports
-from harness.backends.ports import Ports
-from harness.errors import HarnessError
+from verdict_harness.errors import HarnessError
+from verdict_harness.processes import Ports, ports
 
 
 @pytest.fixture

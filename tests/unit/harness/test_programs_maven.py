@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.command import Cancelled
-from harness.errors import ProgramError
-from harness.programs import maven
-from harness.programs.model import Making, Program
-from harness.programs.task import Task
+from verdict_harness.errors import ProgramError
+from verdict_harness.processes import Cancelled
+from verdict_harness.programs import maven
+from verdict_harness.programs.model import Making, Program
+from verdict_harness.programs.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.programs import catalogue, maven
-from harness.programs.model import PINS
-from harness.programs.versions import number
+from verdict_harness.programs import catalogue, maven
+from verdict_harness.programs.model import PINS
+from verdict_harness.programs.versions import number
 
 
 @pytest.mark.parametrize(

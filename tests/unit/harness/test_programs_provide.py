@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import filelock
 import pytest
 
-from harness import programs, progress
-from harness.command import Cancelled
-from harness.errors import ProgramError, UsageError
-from harness.programs import catalogue, provide, provide_all, store
-from harness.programs.model import Making, Recipe, Spec
-from harness.programs.task import Task
+from verdict_harness import programs
+from verdict_harness.errors import ProgramError, UsageError
+from verdict_harness.processes import Cancelled, progress
+from verdict_harness.programs import catalogue, provide, provide_all, store
+from verdict_harness.programs.model import Making, Recipe, Spec
+from verdict_harness.programs.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable

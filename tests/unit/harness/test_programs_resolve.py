@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.errors import ProgramError
-from harness.programs import locate, store
-from harness.programs.catalogue import SPECS
-from harness.programs.resolve import find
+from verdict_harness.errors import ProgramError
+from verdict_harness.programs import locate, store
+from verdict_harness.programs.catalogue import SPECS
+from verdict_harness.programs.resolve import find
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,10 +4,9 @@ import threading
 
 import pytest
 
-from harness import progress
-from harness.command import Cancelled
-from harness.programs import task as module
-from harness.programs.task import Task, about, clock, shown
+from verdict_harness.processes import Cancelled, progress
+from verdict_harness.programs import task as module
+from verdict_harness.programs.task import Task, about, clock, shown
 
 
 def test_a_line_says_what_for_how_long_and_how_long_it_usually_takes() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.command import Cancelled
-from harness.errors import CommandError, ProgramError
-from harness.programs.trouble import disk_error, explain
+from verdict_harness.errors import CommandError, ProgramError
+from verdict_harness.processes import Cancelled
+from verdict_harness.programs.trouble import disk_error, explain
 
 HASH, DISK, NETWORK = "the content that the pins name", "room on the disk", "an answer from the registry"
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.errors import ProgramError
-from harness.programs.catalogue import SPECS
-from harness.programs.versions import accepted, number, version_at
+from verdict_harness.errors import ProgramError
+from verdict_harness.programs.catalogue import SPECS
+from verdict_harness.programs.versions import accepted, number, version_at
 
 if TYPE_CHECKING:
     from pathlib import Path

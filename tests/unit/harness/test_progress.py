@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from harness.progress import Reporter
+from verdict_harness.processes.progress import Reporter
 
 
 class Screen(io.StringIO):
@@ -134,7 +134,7 @@ def test_a_status_line_is_gone_before_others_write(screen):
 @pytest.fixture
 def clock(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr("harness.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("verdict_harness.processes.progress.time.monotonic", lambda: now[0])
     return now
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends import prometheus
-from harness.system import System
+from verdict_harness.systems import System, prometheus
 
 RULES = "groups: [{rules: [{record: a, expr: 'rate(x[30s]) + max_over_time(y[2m])'}]}]"
 

@@ -9,11 +9,20 @@ import urllib.parse
 
 import pytest
 
-from harness import promql
-from harness.evidence import Evidence
-from harness.promql import Prometheus
-from harness.sample import Empty, Failed, NotANumber, Partial, Series, Several, Stale, Value
-from harness.window import Window
+from verdict_harness.record import Evidence
+from verdict_harness.samples import (
+    Empty,
+    Failed,
+    NotANumber,
+    Partial,
+    Prometheus,
+    Series,
+    Several,
+    Stale,
+    Value,
+    Window,
+    promql,
+)
 
 WINDOW = Window(1_700_000_000.0, 1_700_000_060.0)
 AT = WINDOW.end

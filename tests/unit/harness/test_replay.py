@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from harness.replay import compare
+from verdict_harness.verdicts.replay import compare
 
 ASKING = """
 import json, pathlib

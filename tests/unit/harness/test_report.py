@@ -8,16 +8,25 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness import junit, plots, report, terminal
-from harness.errors import EvidenceError
-from harness.expect import AtLeast, Below, Budget, NotGrowing, Within
-from harness.finding import Finding
-from harness.judge import Exhibit, without_value
-from harness.rollup import Criterion, Judged, roll_up
-from harness.run import Run, Watched, write_json
-from harness.sample import Empty, Point, Series, Value
-from harness.units import Unit, ms, per_minute, ratio
-from harness.verdict import Verdict
+from verdict_harness.errors import EvidenceError
+from verdict_harness.record import Run, Watched, write_json
+from verdict_harness.report import junit, plots, terminal
+from verdict_harness.report import page as report
+from verdict_harness.samples import Empty, Point, Series, Unit, Value, ms, per_minute, ratio
+from verdict_harness.verdicts import (
+    AtLeast,
+    Below,
+    Budget,
+    Criterion,
+    Exhibit,
+    Finding,
+    Judged,
+    NotGrowing,
+    Verdict,
+    Within,
+    roll_up,
+    without_value,
+)
 
 NASTY = """<script>alert("x")</script> & 'quotes' $\\frac{1}{2}$ {{ 7*7 }} \x01"""
 START = 1_763_690_000.0

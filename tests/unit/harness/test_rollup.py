@@ -2,9 +2,7 @@ import itertools
 
 import pytest
 
-from harness.judge import without_value
-from harness.rollup import Criterion, Judged, exit_status, roll_up
-from harness.verdict import Verdict
+from verdict_harness.verdicts import Criterion, Judged, Verdict, exit_status, roll_up, without_value
 
 P, C, U, F = Verdict.PASS, Verdict.CONDITIONAL, Verdict.INCONCLUSIVE, Verdict.FAIL
 

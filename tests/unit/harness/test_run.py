@@ -2,8 +2,8 @@ import traceback
 
 import pytest
 
-from harness.errors import LoadError
-from harness.run import Run, Watched
+from verdict_harness.errors import LoadError
+from verdict_harness.record import Run, Watched
 
 
 @pytest.fixture

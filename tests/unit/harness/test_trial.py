@@ -1,9 +1,7 @@
 """A trial's questions that are answered without Prometheus."""
 
-from harness.k6 import Load
-from harness.sample import Empty, Value
-from harness.trial import Trial
-from harness.window import Window
+from verdict_harness.loads import Load, Trial
+from verdict_harness.samples import Empty, Value, Window
 
 
 def trial(**fields):

@@ -4,9 +4,8 @@ import itertools
 
 import pytest
 
-from harness import progress
-from harness.errors import ServiceDied, WaitTimeout
-from harness.wait import Pending, until
+from verdict_harness.errors import ServiceDied, WaitTimeout
+from verdict_harness.processes import Pending, progress, until
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from harness.errors import Inconclusive, UsageError
-from harness.window import Window, clock
+from verdict_harness.errors import Inconclusive, UsageError
+from verdict_harness.samples import Window, clock
 
 
 def test_points_are_counted_in_whole_milliseconds():

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from experiments.exchange import MULTI, SYMBOLS
-from harness.system import Service
+from verdict_harness.systems import Service
 
 K8S = Path(__file__).parents[3] / "k8s"
 

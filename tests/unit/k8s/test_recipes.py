@@ -10,12 +10,12 @@ import yaml
 
 from experiments.cluster import ENGINE_IMAGE, GATEWAY_IMAGE, GRAFANA, PROMETHEUS, RULES
 from experiments.exchange import MULTI, SINGLE, exchange
-from harness.backends import prometheus as instrument
-from harness.system import nested
+from verdict_harness.systems import prometheus as instrument
+from verdict_harness.systems.system import nested
 
 ROOT = Path(__file__).parents[3]
 IMAGES = {"engine": ENGINE_IMAGE, "gateway": GATEWAY_IMAGE}
-PINS = ROOT / "harness" / "programs" / "pins"
+PINS = ROOT / "harness" / "verdict_harness" / "programs" / "pins"
 
 Json = dict[str, Any]
 

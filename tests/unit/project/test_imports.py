@@ -1,45 +1,65 @@
 """Imports go one way: experiments -> harness <- grafana, engine -> wire <- gateway; nothing else meets.
 
-Inside the harness the rooms are ordered; a room may import only rooms before its own line.
+Inside the harness every room is a floor, and imports go down only: a room uses those below it, through their
+face, which is what their ``__init__`` offers.
 """
 
 import ast
 import graphlib
+import importlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[3]
+HOUSE = "verdict_harness"
 TREES = {
     "engine": ROOT / "src/engine",
     "gateway": ROOT / "src/gateway",
     "wire": ROOT / "src/wire",
-    "harness": ROOT / "harness",
+    HOUSE: ROOT / "harness" / HOUSE,
 }
 FORBIDDEN = {
-    "engine": {"gateway", "harness", "experiments", "grafana"},
-    "gateway": {"engine", "harness", "experiments", "grafana"},
-    "wire": {"engine", "gateway", "harness", "experiments", "grafana"},
-    "harness": {"engine", "gateway", "wire", "experiments", "grafana"},
+    "engine": {"gateway", HOUSE, "experiments", "grafana"},
+    "gateway": {"engine", HOUSE, "experiments", "grafana"},
+    "wire": {"engine", "gateway", HOUSE, "experiments", "grafana"},
+    HOUSE: {"engine", "gateway", "wire", "experiments", "grafana"},
     "experiments": {"engine", "gateway", "wire", "grafana"},
     "grafana": {"engine", "gateway", "wire", "experiments"},
 }
+#: From the top down.
+FLOORS = (
+    "plugin",
+    "report",
+    "kubernetes",
+    "loads",
+    "verdicts",
+    "samples",
+    "record",
+    "systems",
+    "programs",
+    "processes",
+)
+#: Beneath every room: not rooms, but modules that anybody may use.
+GROUND = {"errors", "_later"}
 
 
-def imports(path: Path, package: str) -> set[str]:
-    """Absolute dotted names of everything that ``path``, a module of ``package``, imports."""
+def imports(path: Path, package: str) -> set[tuple[str, str]]:
+    """What ``path``, a module of ``package``, imports: absolute names of modules, and a name out of each."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            found |= {(alias.name, "") for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = package.split(".")[: len(package.split(".")) - (node.level - 1)] if node.level else []
             stem = ".".join([*base, *([node.module] if node.module else [])])
-            found |= {stem} if node.module else {f"{stem}.{alias.name}" for alias in node.names}
+            found |= {(stem, alias.name) for alias in node.names}
     return found
 
 
-def modules(name: str) -> list[tuple[str, Path, set[str]]]:
+def modules(name: str) -> list[tuple[str, Path, set[tuple[str, str]]]]:
     tree = TREES.get(name, ROOT / name)
     rows = []
     for path in sorted(tree.rglob("*.py")):
@@ -50,28 +70,96 @@ def modules(name: str) -> list[tuple[str, Path, set[str]]]:
     return rows
 
 
+def into_the_house(found: set[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Of what a module imports, what is in the house: the room, and what is asked of it."""
+    asked = []
+    for module, name in sorted(found):
+        top, *rest = module.split(".")
+        if top == HOUSE:
+            room, *inner = [*rest, name] if name else rest
+            asked.append((room, ".".join(inner)))
+    return asked
+
+
 @pytest.mark.parametrize("name", sorted(FORBIDDEN))
 def test_trees_do_not_meet(name):
     wrong = {
         f"{module} imports {imported}"
         for module, _, found in modules(name)
-        for imported in found
+        for imported, _ in found
         if imported.split(".")[0] in FORBIDDEN[name]
     }
     assert not wrong
 
 
+def test_every_room_has_its_floor():
+    tree = TREES[HOUSE]
+    assert {path.name for path in tree.iterdir() if (path / "__init__.py").exists()} == set(FLOORS)
+    assert {path.stem for path in tree.glob("*.py")} - {"__init__"} == GROUND
+
+
+def test_rooms_use_only_those_below_them():
+    wrong = []
+    for module, _, found in modules(HOUSE):
+        here = module.split(".")[1]
+        below = set(FLOORS[FLOORS.index(here) + 1 :]) if here in FLOORS else set()
+        allowed = below | GROUND | {here}
+        wrong += [f"{module} uses {room}" for room, _ in into_the_house(found) if room not in allowed]
+    assert not wrong
+
+
+@pytest.mark.parametrize("user", [HOUSE, "experiments", "grafana"])
+def test_a_room_is_used_through_its_face(user):
+    faces = {room: set(importlib.import_module(f"{HOUSE}.{room}").__all__) for room in FLOORS[1:]}
+    used, wrong = 0, []
+    for module, _, found in modules(user):
+        here = module.split(".")[1] if user == HOUSE else ""
+        for room, what in into_the_house(found):
+            if room in faces and room != here:
+                used += 1
+                if what and what not in faces[room]:
+                    wrong.append(f"{module} takes {what} of {room}, which does not offer it")
+    assert not wrong
+    assert used or user == "grafana"
+
+
+@pytest.mark.parametrize("room", FLOORS)
+def test_a_face_says_what_its_room_is_for_and_holds_what_it_offers(room):
+    face = importlib.import_module(f"{HOUSE}.{room}")
+    sentence = (face.__doc__ or "").split("\n\n")[0]
+    assert sentence.endswith(".")
+    for name in getattr(face, "__all__", ()):
+        assert getattr(face, name) is not None
+
+
+def test_what_a_face_does_not_offer_is_said():
+    with pytest.raises(ImportError, match=r"'teapot' from 'verdict_harness\.systems'"):
+        from verdict_harness.systems import teapot  # noqa: F401, PLC0415
+
+
+def test_the_plugin_is_there_before_what_only_a_run_needs():
+    """Every session of pytest loads it, with criteria or without."""
+    code = f"import sys, {HOUSE}.plugin.hooks; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = set(done.stdout.split())
+    assert f"{HOUSE}.plugin.session" in loaded
+    later = {"httpx", "jgo", "matplotlib", "tenacity", f"{HOUSE}.kubernetes", f"{HOUSE}.programs"}
+    assert not later & loaded
+
+
 def test_only_the_plugin_imports_pytest():
     users = {
-        module for module, _, found in modules("harness") if any(i.split(".")[0] == "pytest" for i in found)
+        module
+        for module, _, found in modules(HOUSE)
+        if any(imported.split(".")[0] == "pytest" for imported, _ in found)
     }
-    assert users == {"harness.plugin"}
+    assert users == {f"{HOUSE}.plugin.hooks"}
 
 
 def test_inside_a_package_imports_are_relative():
     absolute = {
         module
-        for name in ("engine", "gateway", "wire", "harness")
+        for name in TREES
         for module, path, _ in modules(name)
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == name
@@ -80,11 +168,14 @@ def test_inside_a_package_imports_are_relative():
 
 
 def test_no_cycles_in_any_package():
-    for name in ("engine", "gateway", "wire", "harness"):
+    for name in TREES:
         rows = modules(name)
         known = {module.removesuffix(".__init__") for module, _, _ in rows}
-        own = {module: module.removesuffix(".__init__") for module, _, _ in rows}
-        graph = {own[module]: (found & known) - {own[module]} for module, _, found in rows}
+        graph = {}
+        for module, _, found in rows:
+            own = module.removesuffix(".__init__")
+            names = {f"{stem}.{what}" if f"{stem}.{what}" in known else stem for stem, what in found}
+            graph[own] = (names & known) - {own}
         list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError, which shows the cycle
 
 
@@ -96,3 +187,12 @@ def test_files_stay_small():
         if (lines := len(path.read_text().splitlines())) > 400
     }
     assert not big
+
+
+def test_rooms_stay_rooms():
+    """None holds more than a quarter of the house."""
+    lines = dict.fromkeys(FLOORS, 0)
+    for module, path, _ in modules(HOUSE):
+        if (room := module.split(".")[1]) in lines:
+            lines[room] += len(path.read_text().splitlines())
+    assert {room: count for room, count in lines.items() if count > sum(lines.values()) / 4} == {}

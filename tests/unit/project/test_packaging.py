@@ -27,12 +27,13 @@ def wheel(tmp_path_factory):
 
 def test_the_wheel_holds_the_harness_and_nothing_else(wheel):
     tops = {name.split("/")[0] for name in wheel.namelist()}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"harness"}
-    assert "harness/plugin.py" in wheel.namelist()
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"verdict_harness"}
+    assert "verdict_harness/plugin/hooks.py" in wheel.namelist()
 
 
 def test_the_wheel_carries_its_data(wheel):
-    data = {p.relative_to(ROOT).as_posix() for p in (ROOT / "harness").rglob("*") if p.is_file()}
+    top = ROOT / "harness"
+    data = {p.relative_to(top).as_posix() for p in top.rglob("*") if p.is_file()}
     data = {name for name in data if "__pycache__" not in name}
     assert not data - set(wheel.namelist())
 

@@ -1,1 +1,0 @@
-"""Kubernetes and container tools, as command lines: what the backends ``k3d`` and ``kube`` are made of."""

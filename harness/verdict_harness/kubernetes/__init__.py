@@ -1,0 +1,16 @@
+"""Systems on Kubernetes: the backends ``k3d`` and ``kube``, and k6 as a Job beside the system.
+
+Container tools are command lines here: apply, wait, look after, fault, tell afterwards.
+"""
+
+from __future__ import annotations
+
+from . import images
+from .k3d import K3dBackend
+from .kube import KubeBackend
+
+__all__ = [
+    "K3dBackend",
+    "KubeBackend",
+    "images",
+]

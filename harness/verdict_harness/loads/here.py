@@ -1,0 +1,87 @@
+"""k6 as a guarded process of this machine."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..processes import Guarded, Plan, Ports
+from ..programs import provide
+from ..systems import Brief, Remains
+from . import words
+
+
+class Here:
+    """Runs k6 on this machine (see :class:`~verdict_harness.systems.Generator`).
+
+    Args:
+        prometheus: base URL of the Prometheus that takes its samples.
+    """
+
+    def __init__(self, prometheus: str) -> None:
+        self._prometheus = prometheus
+
+    @contextmanager
+    def start(self, brief: Brief) -> Iterator[Process]:
+        """Start k6; it does not outlive the context, or us.
+
+        Raises:
+            ProgramError: there is no k6.
+        """
+        # the user's own K6_ variables (a duration, another output) would make it another load
+        env: dict[str, str | None] = {key: None for key in os.environ if key.startswith("K6_")}
+        with Ports() as ports:
+            port = ports.reserve()
+            plan = Plan(
+                argv=words.arguments(
+                    brief,
+                    program=str(provide("k6").path),
+                    script=brief.script,
+                    address=f"127.0.0.1:{port}",
+                    directory=brief.directory,
+                ),
+                cwd=brief.directory,
+                log=brief.log,
+                env=env | words.environment(self._prometheus),
+                grace=10.0,
+                hold=[ports.descriptor(port)],
+            )
+            with Guarded(plan) as k6:
+                yield Process(k6, port)
+
+
+class Process:
+    """A k6 that runs here (see :class:`~verdict_harness.systems.Running`)."""
+
+    def __init__(self, k6: Guarded, port: int) -> None:
+        self._k6 = k6
+        self._port = port
+
+    def ended(self, timeout: float) -> bool:
+        """Wait up to ``timeout`` seconds for its end; say whether it came."""
+        return self._k6.wait(timeout) is not None
+
+    def begun(self) -> bool:
+        """Whether set-up is over and iterations are being made."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=1.0)
+        try:
+            connection.request("GET", "/v1/status")
+            content = json.loads(connection.getresponse().read())
+            return int(content["data"]["attributes"]["status"]) >= words.RUNNING
+        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
+            return False  # not up yet, or ending
+        finally:
+            connection.close()
+
+    def interrupt(self) -> None:
+        """Ask it to end in order."""
+        self._k6.signal(signal.SIGINT)
+
+    def collect(self) -> Remains:
+        """Return how it ended; its files are where they belong already."""
+        self._k6.stop()
+        return Remains(self._k6.status)

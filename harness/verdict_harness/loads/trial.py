@@ -1,0 +1,292 @@
+"""One load on one system, and the questions about its window.
+
+A :class:`Stage` holds the system that is up, one at a time.  A :class:`Trial`
+is what tests judge: it is in trouble, and every judgement that rests on it
+INCONCLUSIVE, if the load was not what it claims, a service died, or a scrape
+target was down.  On replay nothing is deployed or run: both come from evidence.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from ..processes import progress
+from ..record import Evidence, Json, Run
+from ..samples import NotANumber, Prometheus, Sample, Value, Window, number
+from ..systems import Backend, Deployment, System
+from . import runner
+from .load import Load
+
+_SCRAPE = 5.0  # seconds; what the backends configure
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A load before it is run.
+
+    Attributes:
+        name: unique in a run, such as ``"A2"``.
+        system: what it is run on.
+        script: the k6 script.
+        iterations: how many it is to make at the offered rate.
+        seconds: how long it lasts, set-up not counted.
+        settle: seconds at the beginning that are not judged.
+        env: variables for the script, once the endpoints are known.
+        tags: tags of the requests that are the load itself, such as ``{"name": "order"}``.
+        fresh: whether it needs a system that nothing has touched.
+        actions: what to do how many seconds into the load, such as injecting a fault.
+    """
+
+    name: str
+    system: System
+    script: Path
+    iterations: int
+    seconds: float
+    settle: float
+    env: Callable[[Deployment], Mapping[str, str]]
+    tags: Mapping[str, str] = field(default_factory=dict)
+    fresh: bool = False
+    actions: Callable[[Deployment], Sequence[tuple[float, Callable[[], None]]]] = lambda _: ()
+
+
+class Trial:
+    """A load that was run, with the Prometheus that watched it.
+
+    Attributes:
+        load: what k6 did.
+        began: unix seconds of the load's first request.
+        window: the judged part: the load less its settling time.
+        whole: from before the first request to a scrape after the last, for totals.
+        trouble: every reason why nothing may be concluded from it.
+        evidence: the file that holds it, relative to the run's folder.
+    """
+
+    def __init__(
+        self,
+        record: Mapping[str, Any],
+        evidence: Evidence,
+        suspicions: Callable[[Trial], Iterable[str]] | None = None,
+        file: str = "",
+    ) -> None:
+        self.evidence = (file,) if file else ()
+        self.load = load = Load.from_json(record["load"])
+        self.window = load.window
+        self.began = load.window.start - record["settle"]
+        self.whole = Window(*record["whole"])
+        self._prometheus = Prometheus(record["prometheus"], evidence)
+        self.trouble: tuple[str, ...] = tuple(load.trouble)
+        if load.requests:
+            self.trouble += tuple(self._targets(record["scraped"]))
+            self.trouble += tuple(suspicions(self)) if suspicions else ()
+
+    def part(self, start: float, end: float | None = None) -> Trial:
+        """Return this trial, asked only about the seconds from ``start`` to ``end`` of the load.
+
+        What is asked about the whole load stays that, and so do the figures of :meth:`client`.
+
+        Raises:
+            UsageError: nothing is left.
+        """
+        part = copy.copy(self)
+        part.window = Window(
+            max(self.window.start, self.began + start),
+            self.window.end if end is None else min(self.window.end, self.began + end),
+        )
+        return part
+
+    @property
+    def entire(self) -> Trial:
+        """This trial, its settling time not left out."""
+        entire = copy.copy(self)
+        entire.window = Window(self.began, self.window.end)
+        return entire
+
+    def over(self, query: str) -> Sample:
+        """Return the series that ``query`` yields over the window."""
+        return self._prometheus.over(self._filled(query), self.window)
+
+    def final(self, query: str) -> Sample:
+        """Return what ``query`` yields at the end of the window; ``$window`` in it is the window's length."""
+        return self._prometheus.instant(self._filled(query), self.window.end)
+
+    def at(self, query: str, seconds: float) -> Sample:
+        """Return what ``query`` yields so many seconds into the load; before it, if negative."""
+        return self._prometheus.instant(self._filled(query), self.began + seconds)
+
+    def afterwards(self, query: str) -> Sample:
+        """Return what ``query`` yields after the whole load and one more scrape."""
+        return self._prometheus.instant(self._filled(query), self.whole.end)
+
+    def each(self, query: str, label: str, keys: Collection[str]) -> dict[str, Sample]:
+        """Return one series over the window for each of ``keys``."""
+        return self._prometheus.each(self._filled(query), self.window, label, keys)
+
+    def total(self, counter: str, *, series: int | None = 1) -> Sample:
+        """Return by how much a counter grew over the whole load, beginning included, from raw samples."""
+        return self._prometheus.difference(counter, self.whole, series=series)
+
+    def growth(self, counter: str, *, series: int | None = 1) -> Sample:
+        """Return by how much a counter grew in the window, from raw samples."""
+        return self._prometheus.difference(counter, self.window, series=series)
+
+    def rate(self, counter: str, *, per: float = 1.0, series: int | None = 1) -> Sample:
+        """Return how fast a counter grew in the window, from raw samples."""
+        return self._prometheus.rate(counter, self.window, per=per, series=series)
+
+    def ratio(self, part: str, of: str, *, series: tuple[int | None, int | None] = (1, 1)) -> Sample:
+        """Return the growth of one counter divided by that of another in the window, from raw samples."""
+        query = f"{part} / {of}"
+        parts = self._prometheus.difference(part, self.window, series=series[0])
+        wholes = self._prometheus.difference(of, self.window, series=series[1])
+        if not isinstance(parts, Value):
+            return parts
+        if not isinstance(wholes, Value):
+            return wholes
+        if not wholes.value:
+            return NotANumber(query, f"{of} did not grow")
+        return number(query, parts.value / wholes.value, self.window.end, samples=parts.samples)
+
+    def client(self, what: str) -> Sample:
+        """Return an exact figure of k6's own raw samples.
+
+        Args:
+            what: ``"failed"``, the share of the requests in the window that failed; ``"answered"``, how
+                many of the whole load were answered at all; or a figure of their duration in the
+                window, in seconds, by k6's name: ``"p(99)"``.
+        """
+        query = f"k6 raw samples of {self.load.name}: {what}"
+        if what == "answered":
+            return number(query, self.answered, self.whole.end, samples=max(1, self.load.requests))
+        value = self.load.failed if what == "failed" else self.load.percentiles.get(what, math.nan) / 1000
+        return number(query, value, self.window.end, samples=self.load.measured)
+
+    def pace(self, what: Literal["begun", "succeeded"] = "succeeded") -> Sample:
+        """Return how many requests a second began in the window, or of them succeeded: of k6's raw samples.
+
+        Seconds count whole, from the load's first request on.
+        """
+        first, last = (round(moment - self.began) for moment in (self.window.start, self.window.end))
+        counts = (self.load.begun if what == "begun" else self.load.succeeded)[first:last]
+        query = f"k6 raw samples of {self.load.name}: {what} in seconds {first} to {last}"
+        return number(query, sum(counts) / max(1, last - first), self.window.end, samples=sum(counts))
+
+    @property
+    def name(self) -> str:
+        """The load's name; what is in trouble is told under it."""
+        return self.load.name
+
+    @property
+    def answered(self) -> int:
+        """How many requests of the whole load got an HTTP answer, of whatever status."""
+        return self.load.requests - self.load.statuses.get("0", 0)
+
+    def _filled(self, query: str) -> str:
+        return query.replace("$window", f"{max(1, round(self.window.seconds))}s").replace(
+            "$testid", self.load.testid
+        )
+
+    def _targets(self, scraped: Iterable[str]) -> Iterable[str]:
+        for job in scraped:
+            if found := self._prometheus.target_trouble(f'job="{job}"', self.window, targets=1):
+                yield f"target {job}: {found}"
+
+
+class Stage:
+    """The system that is up: one at a time, since two would disturb each other. A context manager.
+
+    Args:
+        run: the run that it belongs to.
+        backend: makes systems run.
+    """
+
+    def __init__(self, run: Run, backend: Backend) -> None:
+        self._run = run
+        self._backend = backend
+        self._up: tuple[System, Deployment] | None = None
+        self._stack = ExitStack()
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    @property
+    def run(self) -> Run:
+        """The run that it belongs to."""
+        return self._run
+
+    def up(self, system: System, *, fresh: bool = False) -> Deployment:
+        """Return ``system`` deployed: the one that is up if it is that one, else once that one is down."""
+        if self._up is not None:
+            current, deployment = self._up
+            if current is system and not fresh:
+                deployment.check()
+                return deployment
+            self._up = None
+            self._stack.close()
+            self._stack = ExitStack()
+        self._count += 1
+        directory = self._run.evidence.folder(f"systems/{self._count}-{system.name}")
+        deployed = self._backend.deploy(system, directory, keep=self._run.keep)
+        deployment = self._stack.enter_context(deployed)
+        self._up = (system, deployment)
+        return deployment
+
+    def observe(self, key: str, system: System, ask: Callable[[Deployment], Json]) -> Any:
+        """Return what ``ask`` finds out from ``system``, as it is on record."""
+        return self._run.evidence.fact(key, lambda: ask(self.up(system)))
+
+    def trial(self, plan: Plan, suspicions: Callable[[Trial], Iterable[str]] | None = None) -> Trial:
+        """Run a load, once a run, and return it with the Prometheus that watched it.
+
+        Args:
+            plan: the load.
+            suspicions: looks for further reasons not to trust it; asks Prometheus through the trial.
+        """
+        return self._run.once(f"load {plan.name}", lambda: self._trial(plan, suspicions))
+
+    def _trial(self, plan: Plan, suspicions: Callable[[Trial], Iterable[str]] | None) -> Trial:
+        evidence, key = self._run.evidence, f"load {plan.name}"
+        record: Any = evidence.fact(key, lambda: self._perform(plan))
+        file = evidence.where(key).relative_to(evidence.directory).as_posix()
+        return Trial(record, evidence, suspicions, file)
+
+    def _perform(self, plan: Plan) -> Json:
+        deployment = self.up(plan.system, fresh=plan.fresh)
+        before = time.time()
+        load = runner.run_load(
+            deployment,
+            plan.script,
+            name=plan.name,
+            testid=f"{self._run.run_id}/{plan.name}",
+            directory=self._run.evidence.folder(f"loads/{plan.name}"),
+            env=plan.env(deployment),
+            planned=plan.iterations,
+            seconds=plan.seconds,
+            settle=plan.settle,
+            tags=plan.tags,
+            actions=plan.actions(deployment),
+        )
+        scraped = [service.name for service in plan.system.services if service.scrape is not None]
+        if self._run.backend == "external":
+            scraped = []  # how its jobs are called is its owner's affair; totals show a target that was down
+        if load.requests:
+            progress.status(f"{plan.name}: waiting for one more scrape, so that totals are whole")
+            time.sleep(_SCRAPE + 0.5)
+        progress.done()
+        return {
+            "load": load.to_json(),
+            "prometheus": deployment.prometheus,
+            "whole": [before - _SCRAPE, time.time()],
+            "settle": plan.settle,
+            "scraped": scraped,
+        }

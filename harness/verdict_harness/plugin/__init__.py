@@ -1,0 +1,1 @@
+"""The top floor, pytest: its options, fixtures and outcomes, and the choice of a backend by its name."""

@@ -1,0 +1,222 @@
+"""What people and programs read when a run is over: ``verdict.json``, ``report.html``, blocks of text."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from ..record import Run
+from ..verdicts import Exhibit, Finding, Judged, Verdict, Whole
+from . import plots
+
+QUICK_NOTE = "quick profile: not evidence"
+
+MEANING = {
+    Verdict.PASS: "measured, and within its limit",
+    Verdict.CONDITIONAL: "within its limit, but over its budget",
+    Verdict.INCONCLUSIVE: "not known: the evidence can't carry a verdict. This is never a pass",
+    Verdict.FAIL: "measured, and not within its limit",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything that is known when a run is over.
+
+    Attributes:
+        run: the run.
+        judged: every criterion, in the order of the report.
+        whole: what they roll up to.
+        finished: when it was over.
+        failures: ordinary tests of the session that failed.
+        troubles: what else went wrong in the session.
+        exhibits: criterion id to the samples that it was judged by.
+    """
+
+    run: Run
+    judged: tuple[Judged, ...]
+    whole: Whole
+    finished: dt.datetime
+    failures: tuple[str, ...] = ()
+    troubles: tuple[str, ...] = ()
+    exhibits: Mapping[str, Sequence[Exhibit]] = field(default_factory=dict)
+
+    @property
+    def note(self) -> str:
+        """What has to be said wherever the verdict is; empty if nothing."""
+        return QUICK_NOTE if self.run.quick else ""
+
+    @property
+    def started(self) -> dt.datetime:
+        """When the run began."""
+        return dt.datetime.fromisoformat(str(self.run.evidence.run["started"]))
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """Show a number with its unit, or a dash for none.
+
+    >>> quantity(12.3456, "ms"), quantity(4812.4, "/min"), quantity(0.0, "")
+    ('12.35 ms', '4812 /min', '0')
+    """
+    if value is None:
+        return "\N{EN DASH}"
+    number = f"{value:.0f}" if 1000 <= abs(value) < 1e12 else f"{value:.4g}"  # noqa: PLR2004
+    return f"{number} {unit}".strip()
+
+
+def instant(moment: dt.datetime) -> str:
+    """Show a moment in UTC, whatever the zone of the machine that reads it.
+
+    >>> instant(dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC))
+    '2026-01-02 03:04:05 UTC'
+    """
+    return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def document(outcome: Outcome) -> dict[str, Any]:
+    """Return what goes into ``verdict.json``."""
+    run, whole = outcome.run, outcome.whole
+    return {
+        "run_id": run.run_id,
+        "profile": run.profile,
+        "backend": run.backend,
+        "verdict": str(whole.run),
+        "note": outcome.note,
+        "started": outcome.started.isoformat(timespec="seconds"),
+        "finished": outcome.finished.isoformat(timespec="seconds"),
+        "asrs": {name: str(verdict) for name, verdict in whole.asrs.items()},
+        "experiments": {name: str(verdict) for name, verdict in whole.experiments.items()},
+        "failures": list(outcome.failures),
+        "troubles": list(outcome.troubles),
+        "criteria": [_entry(judged) for judged in outcome.judged],
+    }
+
+
+def _entry(judged: Judged) -> dict[str, Any]:
+    criterion = judged.criterion
+    return {
+        "id": criterion.id,
+        "experiment": criterion.experiment,
+        **_fields(judged.finding),
+        "asr": criterion.asr,
+        "counts_as": str(judged.counts_as),
+        "criterion": criterion.sentence,
+        "test": criterion.test,
+        "evidence": list(judged.evidence),
+        "findings": [_fields(finding) for finding in judged.findings],
+    }
+
+
+def _fields(finding: Finding) -> dict[str, Any]:
+    return {
+        "verdict": str(finding.verdict),
+        "value": finding.value,
+        "unit": finding.unit,
+        "limit": finding.limit,
+        "query": finding.query,
+        "samples": finding.samples,
+        "reason": finding.reason,
+    }
+
+
+def block(judged: Judged, run: Run) -> str:
+    """Return a criterion and why it got its verdict, as the few lines that a terminal shows."""
+    finding, criterion = judged.finding, judged.criterion
+    rows = [
+        ("criterion", criterion.sentence or criterion.id),
+        ("value", quantity(finding.value, finding.unit)),
+        ("limit", finding.limit),
+        ("samples", str(finding.samples) if finding.samples else ""),
+        ("query", finding.query),
+        ("reason", finding.reason),
+        ("evidence", "\n".join(str(run.directory / path) for path in judged.evidence) or str(run.directory)),
+        ("judge again", f"pytest --judge {run.directory}"),
+    ]
+    others = [
+        other for other in judged.findings if other is not finding and other.verdict > Verdict.CONDITIONAL
+    ]
+    rows[6:6] = [("also", f"{other.verdict}: {other.reason}") for other in others]
+    lines = [f"{finding.verdict}  {criterion.id}"]
+    for label, text in rows:
+        if text:
+            first, *rest = text.splitlines()
+            lines.append(f"  {label + ':':<13}{first}")
+            lines.extend(f"  {'':<13}{line}" for line in rest)
+    return "\n".join(lines)
+
+
+def html(outcome: Outcome) -> str:
+    """Return the report as one self-contained page for people who have never seen the project."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(__package__ or "harness"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["instant"] = instant
+    environment.filters["duration"] = duration
+    groups = [
+        (
+            asr,
+            outcome.whole.asrs.get(asr),
+            [(name, list(rows)) for name, rows in groupby(members, _experiment)],
+        )
+        for asr, members in groupby(outcome.judged, lambda judged: judged.criterion.asr)
+    ]
+    return environment.get_template("report.html.j2").render(
+        outcome=outcome,
+        run=outcome.run,
+        facts=_facts(outcome.run.evidence.run),
+        groups=groups,
+        anchors={judged.criterion.id: f"criterion-{number}" for number, judged in enumerate(outcome.judged)},
+        counts={verdict: sum(j.verdict is verdict for j in outcome.judged) for verdict in Verdict},
+        meaning=MEANING,
+        quantity=quantity,
+        plots={
+            judged.criterion.id: [
+                # Drawn by us, its texts escaped by the drawing library.
+                (plot.title, Markup(plot.svg))  # noqa: S704
+                for plot in plots.draw(f"plot{number}", outcome.exhibits.get(judged.criterion.id, ()))
+            ]
+            for number, judged in enumerate(outcome.judged)
+        },
+    )
+
+
+def _experiment(judged: Judged) -> str:
+    return judged.criterion.experiment
+
+
+def _facts(description: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Flatten what the run's description says of machine, versions and commit into label and text."""
+    found: dict[str, str] = {}
+    chosen = (
+        description if prefix else {k: description.get(k) for k in ("machine", "versions", "git", "command")}
+    )
+    for label, value in chosen.items():
+        if isinstance(value, Mapping):
+            found.update(_facts(value, f"{prefix}{label} "))
+        elif isinstance(value, (list, tuple)):
+            found[f"{prefix}{label}"] = " ".join(map(str, value))
+        elif label == "memory" and isinstance(value, int):
+            found[f"{prefix}{label}"] = f"{value / 2**30:.1f} GiB"
+        elif value not in (None, ""):
+            found[f"{prefix}{label}"] = str(value)
+    return found
+
+
+def duration(seconds: float) -> str:
+    """Show a length of time.
+
+    >>> duration(42.4), duration(312)
+    ('42 s', '5 min 12 s')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,183 @@
+"""What Prometheus answered: from a recorded answer to series, without trusting anything on the way.
+
+Pure functions of what :mod:`verdict_harness.samples.promql` wrote down, so that a replay reads
+exactly what the live run read.  A recorded answer is a mapping::
+
+    {"url", "params", "asked", and one of
+     "error"                           it could not be asked: what the transport said
+     "answered", "date", "status", and "body" (JSON) or "text" (what is not JSON)}
+"""
+
+from __future__ import annotations
+
+import email.utils
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .sample import Empty, Failed, NotANumber, NoValue, Partial, Point, Series, Several
+from .window import Window, clock
+
+_SHOWN = 200  # characters of an answer that made no sense
+_NAMED = 4  # series named where one was meant
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One series as it came: with NaN, with gaps, or without points.
+
+    Attributes:
+        labels: its labels, its name among them as ``__name__``.
+        points: in order of time.
+    """
+
+    labels: Mapping[str, str]
+    points: tuple[Point, ...]
+
+    def __str__(self) -> str:
+        name = self.labels.get("__name__", "")
+        pairs = (f'{key}="{value}"' for key, value in sorted(self.labels.items()) if key != "__name__")
+        return f"{name}{{{', '.join(pairs)}}}"
+
+
+def read(
+    query: str, answer: Any, kind: Literal["vector", "matrix"], *, latest: float, skew: float
+) -> tuple[Track, ...] | NoValue:
+    """Return the series of an answer, or why there are none to be trusted.
+
+    Args:
+        query: for the message.
+        answer: as recorded.
+        kind: what was asked for. A scalar passes for a vector of one without labels.
+        latest: the latest unix time that the question was about.
+        skew: seconds that Prometheus's clock may be off ours.
+
+    Returns:
+        The series, possibly none of them; or :class:`Failed`, or :class:`Partial` where
+        Prometheus itself warns that its answer is not whole.
+    """
+    try:
+        if reason := _unusable(answer, latest, skew):
+            return Failed(query, reason)
+        body = answer["body"]
+        if warnings := body.get("warnings"):
+            return Partial(query, f"Prometheus warns: {'; '.join(map(str, warnings))}")
+        return _tracks(query, body["data"], kind)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        return Failed(
+            query, f"not an answer of Prometheus ({type(error).__name__}: {error}): {str(answer)[:_SHOWN]}"
+        )
+
+
+def _unusable(answer: Any, latest: float, skew: float) -> str:
+    if "error" in answer:
+        return f"Prometheus could not be asked: {answer['error']}"
+    if "body" not in answer:
+        return f"HTTP {answer['status']} and not JSON: {str(answer['text'])[:_SHOWN]!r}"
+    body = answer["body"]
+    if body.get("status") != "success" or answer["status"] != 200:  # noqa: PLR2004 - HTTP's number for it
+        return f"HTTP {answer['status']}, {body.get('errorType', 'no error type')}: {body.get('error', body)}"
+    if latest > answer["asked"] + 0.001:  # questions are rounded to the millisecond
+        return f"asked at {clock(answer['asked'])} about {clock(latest)}, which had not happened yet"
+    if date := answer.get("date"):
+        off = email.utils.parsedate_to_datetime(date).timestamp() + 0.5 - answer["answered"]
+        if abs(off) > skew + 0.5:  # the header has whole seconds
+            return f"Prometheus's clock is {off:+.0f} s off ours: its samples belong to another window"
+    return ""
+
+
+def _tracks(query: str, data: Any, kind: str) -> tuple[Track, ...] | Failed:
+    got, result = data["resultType"], data["result"]
+    if (kind, got) == ("vector", "scalar"):
+        got, result = "vector", [{"metric": {}, "value": result}]
+    if got != kind:
+        return Failed(query, f"the answer is a {got} where a {kind} was asked for")
+    tracks = []
+    for each in result:
+        if "histogram" in each or "histograms" in each:
+            return Failed(query, "the answer is a histogram and not a number; ask for one of its quantiles")
+        pairs = [each["value"]] if kind == "vector" else each["values"]
+        points = tuple(Point(float(time), float(value)) for time, value in pairs)
+        if not points or any(a.time >= b.time for a, b in itertools.pairwise(points)):
+            raise ValueError("a series without points, or with points out of order")
+        tracks.append(Track({str(key): str(value) for key, value in each["metric"].items()}, points))
+    return tuple(tracks)
+
+
+def one(query: str, tracks: Sequence[Track]) -> Track | Empty | Several:
+    """Return the only series there is."""
+    match tracks:
+        case [track]:
+            return track
+        case []:
+            return Empty(query, "no such series")
+        case _:
+            return Several(query, f"{len(tracks)} series where one was meant: {named(tracks)}")
+
+
+def named(tracks: Sequence[Track]) -> str:
+    """Name the first few of several series."""
+    shown = [str(track) for track in tracks[:_NAMED]]
+    return ", ".join(shown + (["…"] if len(tracks) > _NAMED else []))
+
+
+def whole(query: str, track: Track, window: Window, step: float) -> Series | NoValue:
+    """Return a range query's series if it has every point of the window, and each is a number."""
+    expected = window.points(step)
+    finite = sum(math.isfinite(point.value) for point in track.points)
+    if bad := not_numbers(track.points, f"of {expected} points"):
+        return NotANumber(query, bad, finite)
+    if len(track.points) != expected:
+        hole = _hole(track.points, window, step)
+        return Partial(query, f"{len(track.points)} of {expected} points{hole}", finite)
+    return Series(query, track.points)
+
+
+def not_numbers(points: Sequence[Point], among: str) -> str:
+    """Say how many points are no numbers, and since when; empty if all are."""
+    bad = [point for point in points if not math.isfinite(point.value)]
+    if not bad:
+        return ""
+    kinds = "/".join(sorted({str(point.value) for point in bad}))
+    return f"{len(bad)} {among} are no numbers ({kinds}), the first at {clock(bad[0].time)}"
+
+
+def _hole(points: Sequence[Point], window: Window, step: float) -> str:
+    """Name the longest stretch without points, for the reader to look there."""
+    times = [window.start - step, *(point.time for point in points), window.end + step]
+    length, begin, end = max((b - a, a, b) for a, b in itertools.pairwise(times))
+    if length < 1.5 * step:
+        return ""
+    return f"; none between {clock(max(begin, window.start))} and {clock(min(end, window.end))}"
+
+
+def holes(points: Sequence[Point], window: Window, scrape: float) -> list[str]:
+    """Say where raw samples are missing: at either end of the window, or two scrapes in a row within.
+
+    One lost scrape is forgiven: a target that is down leaves a sample that says so,
+    and what a counter did in between is in its next sample.
+    """
+    if not points:
+        return ["no raw samples"]
+    found = []
+    if (late := points[0].time - window.start) > 2 * scrape:
+        found.append(f"the first raw sample is {late:.1f} s after the window's start")
+    found.extend(
+        f"no raw sample between {clock(a.time)} and {clock(b.time)}"
+        for a, b in itertools.pairwise(points)
+        if b.time - a.time > 2.5 * scrape
+    )
+    if (early := window.end - points[-1].time) > 2 * scrape:
+        found.append(f"the last raw sample is {early:.1f} s before the window's end")
+    return found
+
+
+def resets(points: Sequence[Point]) -> list[str]:
+    """Say where a counter fell: its process started anew, and what it had counted since is lost."""
+    return [
+        f"the counter was reset: {a.value:g} at {clock(a.time)}, {b.value:g} at {clock(b.time)}"
+        for a, b in itertools.pairwise(points)
+        if b.value < a.value
+    ]

@@ -1,0 +1,292 @@
+"""Questions to Prometheus, and typed answers.
+
+Every question goes through :meth:`~verdict_harness.record.Evidence.fact`: the answer
+is on disk as it came before anything is read from it, and a replay asks the
+disk.  Nothing here raises because of an answer; whatever is not wholly a number
+comes back as a :class:`~verdict_harness.samples.NoValue` that says why.
+
+What Prometheus does that would otherwise pass unnoticed:
+
+- It repeats the last sample of a series for five minutes. Each question limits
+  that to ``lookback``.
+- ``rate`` and ``increase`` extrapolate. :meth:`Prometheus.difference` and
+  :meth:`Prometheus.rate` are taken from raw samples.
+- A dead target's ``rate(x[30s])`` answers for up to 30 s more.
+  :meth:`Prometheus.target_trouble` finds the dead target.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import time
+from collections.abc import Collection, Mapping
+from typing import Literal
+
+import httpx
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+
+from ..record import Evidence, Json
+from .answers import Track, holes, named, not_numbers, one, read, resets, whole
+from .sample import Empty, NotANumber, NoValue, Partial, Sample, Several, Stale, Value, number
+from .window import Window, clock
+
+_HISTORY = 300.0  # seconds looked back to tell what went away from what never was
+_ATTEMPTS = 3
+
+
+class Prometheus:
+    """One Prometheus server, asked about stretches of the past.
+
+    Args:
+        url: base URL, with the path it lives under, if any; on replay it may be anything.
+        evidence: where every answer is recorded.
+        step: seconds between the points of a :class:`~verdict_harness.samples.Series`.
+        scrape: seconds between two raw samples; ``step`` unless given.
+        lookback: seconds for which a sample stands for what came after it.
+        timeout: seconds to wait for an answer.
+    """
+
+    def __init__(  # noqa: PLR0913 - all but the first two are durations with a name
+        self,
+        url: str,
+        evidence: Evidence,
+        *,
+        step: float = 5.0,
+        scrape: float | None = None,
+        lookback: float = 15.0,
+        timeout: float = 10.0,
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._evidence = evidence
+        self._step = step
+        self._scrape = step if scrape is None else scrape
+        self._lookback = lookback
+        self._timeout = timeout
+
+    def instant(self, query: str, at: float) -> Sample:
+        """Return the one number that ``query`` yields at one moment of the past.
+
+        Args:
+            query: PromQL that yields one series or a scalar.
+            at: unix seconds; from a fact, not from the clock, or a replay won't find the answer.
+        """
+        at = round(at, 3)
+        tracks = self._vector(query, at)
+        if isinstance(tracks, NoValue):
+            return tracks
+        track = one(query, tracks)
+        if isinstance(track, Track):
+            return number(query, track.points[0].value, at)
+        return self._gone(track, at) if isinstance(track, Empty) else track
+
+    def over(self, query: str, window: Window) -> Sample:
+        """Return the one series that ``query`` yields over a window, whole or not at all.
+
+        A series is whole if it has a number at ``floor(window / step) + 1`` points.
+        """
+        tracks = self._matrix(query, window.start, window.end)
+        if isinstance(tracks, NoValue):
+            return tracks
+        track = one(query, tracks)
+        if isinstance(track, Track):
+            return whole(query, track, window, self._step)
+        return self._gone(track, window.start) if isinstance(track, Empty) else track
+
+    def each(self, query: str, window: Window, label: str, keys: Collection[str]) -> dict[str, Sample]:
+        """Return one series for each expected value of a label.
+
+        Returns:
+            An entry for every key: :class:`Empty` where it has no series, :class:`Several` where it
+            has more than one. A series with another value of the label (``""`` if it has none) gets
+            an entry :class:`Several` of its own, so that judging them all can't overlook it.
+        """
+        tracks = self._matrix(query, window.start, window.end)
+        if isinstance(tracks, NoValue):
+            return dict.fromkeys(keys, tracks)
+        answer: dict[str, Sample] = {}
+        for key in keys:
+            mine = [track for track in tracks if track.labels.get(label, "") == key]
+            track = one(query, mine)
+            if isinstance(track, Track):
+                answer[key] = whole(query, track, window, self._step)
+            elif isinstance(track, Empty):
+                answer[key] = Empty(query, f'no series with {label}="{key}"')
+            else:
+                answer[key] = track
+        for track in tracks:
+            if (key := track.labels.get(label, "")) not in keys:
+                answer[key] = Several(query, f"{track} was not expected; {label} is one of {sorted(keys)}")
+        return answer
+
+    def difference(self, counter: str, window: Window, *, series: int | None = 1) -> Sample:
+        """Return by how much a counter grew, from its first to its last raw sample in the window.
+
+        No extrapolation: at a scrape every 5 s it misses what happened in up to 5 s
+        at either end.
+
+        Args:
+            counter: a selector, such as ``me_matches_total{shard="a"}``.
+            window: has to be covered: samples near both ends and no two scrapes lost in a row.
+            series: how many series the selector has, whose growth is added up;
+                ``None`` for any number from one on.
+
+        Returns:
+            A :class:`Value` that rests on all raw samples; :class:`Partial` if the counter was
+            reset, the window is not covered, or there are fewer series than ``series``.
+        """
+        return self._growth(counter, window, series, per=None)
+
+    def rate(self, counter: str, window: Window, *, per: float = 1.0, series: int | None = 1) -> Sample:
+        """Return how fast a counter grew: :meth:`difference` over the time between those raw samples.
+
+        Args:
+            counter: see :meth:`difference`.
+            window: see :meth:`difference`.
+            per: seconds: 60 for growth per minute.
+            series: see :meth:`difference`.
+        """
+        return self._growth(counter, window, series, per=per)
+
+    def target_trouble(self, matchers: str, window: Window, *, targets: int) -> str | None:
+        """Say which targets were not up all through a window; ``None`` if all were.
+
+        Args:
+            matchers: label matchers of ``up``, such as ``job="engine"``.
+            window: the time that a verdict is about.
+            targets: how many there have to be.
+        """
+        query, tracks = self._raw(f"up{{{matchers}}}", window)
+        if isinstance(tracks, NoValue):
+            return f"whether targets were up is not known: {tracks.reason}"
+        found = []
+        if len(tracks) != targets:
+            found.append(f"{len(tracks)} targets where {targets} were expected: {named(tracks) or query}")
+        expected = window.points(self._scrape) - 1
+        for track in tracks:
+            down = [point for point in track.points if point.value != 1]
+            reasons = [f"down at {clock(down[0].time)} ({len(down)} scrapes failed)"] if down else []
+            reasons += holes(track.points, window, self._scrape)
+            if len(track.points) < expected - max(1, expected // 10):
+                reasons.append(f"{len(track.points)} scrapes where {expected} were expected")
+            if reasons:
+                found.append(f"{track}: {'; '.join(reasons)}")
+        return " | ".join(found) or None
+
+    def _growth(self, counter: str, window: Window, series: int | None, *, per: float | None) -> Sample:
+        query, tracks = self._raw(counter, window)
+        if isinstance(tracks, NoValue):
+            return tracks
+        if not tracks:
+            return self._gone(Empty(query, "no raw sample in the window"), window.start, counter)
+        if series is not None and len(tracks) > series:
+            return Several(query, f"{len(tracks)} series where {series} were meant: {named(tracks)}")
+        if series is not None and len(tracks) < series:
+            return Partial(query, f"{len(tracks)} of {series} series: {named(tracks)}")
+        grown = [self._grown(query, track, window, per) for track in tracks]
+        for each in grown:
+            if isinstance(each, NoValue):
+                return each
+        values = [each for each in grown if isinstance(each, Value)]
+        samples = sum(each.samples for each in values)
+        return number(query, math.fsum(each.value for each in values), window.end, samples)
+
+    def _grown(self, query: str, track: Track, window: Window, per: float | None) -> Value | NoValue:
+        points = track.points
+        if bad := not_numbers(points, f"of {len(points)} raw samples"):
+            return NotANumber(query, f"{track}: {bad}")
+        wrong = resets(points) + holes(points, window, self._scrape)
+        if len(points) < 2:  # noqa: PLR2004 - a difference is between two
+            wrong.append(f"{len(points)} raw sample in the window, where a difference takes two")
+        if wrong:
+            return Partial(query, f"{track}: {'; '.join(wrong)}", len(points))
+        grown, seconds = points[-1].value - points[0].value, points[-1].time - points[0].time
+        return number(query, grown if per is None else grown / seconds * per, window.end, len(points))
+
+    def _gone(self, empty: Empty, at: float, query: str = "") -> Empty | Stale:
+        """Tell what went away from what never was."""
+        before = self._matrix(query or empty.query, round(at - _HISTORY, 3), at)
+        times = [] if isinstance(before, NoValue) else [track.points[-1].time for track in before]
+        if not times:
+            return empty
+        return Stale(
+            empty.query, f"{empty.reason} any more at {clock(at)}; the last was at {clock(max(times))}"
+        )
+
+    def _vector(self, query: str, at: float) -> tuple[Track, ...] | NoValue:
+        return self._ask(query, "vector", at, time=f"{at:.3f}")
+
+    def _matrix(self, query: str, start: float, end: float) -> tuple[Track, ...] | NoValue:
+        times = {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{self._step:.3f}"}
+        return self._ask(query, "matrix", end, **times)
+
+    def _raw(self, selector: str, window: Window) -> tuple[str, tuple[Track, ...] | NoValue]:
+        # A range selector leaves out its left end: one millisecond more lets the first moment in.
+        query = f"{selector}[{round(window.seconds * 1000) + 1}ms]"
+        return query, self._ask(query, "matrix", window.end, time=f"{window.end:.3f}")
+
+    def _ask(
+        self, query: str, kind: Literal["vector", "matrix"], latest: float, **times: str
+    ) -> tuple[Track, ...] | NoValue:
+        url = f"{self._url}/api/v1/{'query_range' if 'step' in times else 'query'}"
+        params = {"query": query, **times, "lookback_delta": f"{self._lookback:.3f}"}
+        # The query comes first, so that the file is named after it.
+        key = " ".join((query, *(f"{name}={params[name]}" for name in (*times, "lookback_delta"))))
+        answer = self._evidence.fact(key, lambda: _fetch(url, params, self._timeout))
+        return read(query, answer, kind, latest=latest, skew=max(2.0, self._step))
+
+
+def _fetch(url: str, params: Mapping[str, str], timeout: float) -> Json:
+    """Ask once, or a few times where the connection failed; record whatever came of it."""
+    params = {**params, "timeout": f"{timeout:.3f}"}
+    record: dict[str, Json] = {"url": _without_password(url), "params": params, "asked": time.time()}
+    attempts = Retrying(
+        retry=retry_if_exception(_transient),
+        stop=stop_after_attempt(_ATTEMPTS),
+        wait=wait_exponential(multiplier=0.1),
+        reraise=True,
+    )
+    try:
+        response = attempts(_get, url, params, timeout)
+    except httpx.TimeoutException as error:
+        return {**record, "error": f"{type(error).__name__}: no answer within {timeout:g} s"}
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return {**record, "error": f"{type(error).__name__}: {error}"}
+    record |= {"answered": time.time(), "status": response.status_code, "date": response.headers.get("date")}
+    try:
+        body = response.json(parse_constant=_refuse)
+    except ValueError:
+        return {**record, "text": response.text}
+    return {**record, "body": body}
+
+
+def _get(url: str, params: Mapping[str, str], timeout: float) -> httpx.Response:
+    address = httpx.URL(url)
+    # A proxy of the environment is for the world, not for a port of this machine. Without TLS no
+    # certificates are loaded, which takes longer than the whole question.
+    with httpx.Client(
+        timeout=timeout, verify=address.scheme == "https", trust_env=not _is_loopback(address.host)
+    ) as client:
+        return client.get(address, params=params)
+
+
+def _transient(error: BaseException) -> bool:
+    return isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _without_password(url: str) -> str:
+    try:
+        return str(httpx.URL(url).copy_with(userinfo=b""))
+    except httpx.InvalidURL:
+        return "(not a URL)"
+
+
+def _refuse(constant: str) -> Json:
+    raise ValueError(f"{constant} is not JSON")
