@@ -90,8 +90,10 @@ def test_a_stop_drains_everything_and_says_so(engine: Callable[..., Any]) -> Non
     (stopped,) = [line for line in log if line["message"] == "stopped"]
     assert (stopped["sequence"], stopped["matches"]) == (100, 50)
     # Everything but the broker's absence went well, warnings of Python's among it.
-    loud = {line["logger"] for line in log if line["level"] not in ("INFO", "DEBUG")}
-    assert loud == {"engine.events.publisher"}
+    assert {line["logger"] for line in log if line["level"] not in ("INFO", "DEBUG")} == {
+        "engine.publishing.publisher",
+        "engine.publishing.trouble",
+    }
     assert not (it.directory / "wal" / "spare.wal").exists()
 
 
@@ -352,9 +354,7 @@ def test_a_loop_that_stands_still_is_told(engine: Callable[..., Any]) -> None:
         for name, value in after.items()
         if name.startswith("me_event_loop_lag_seconds_bucket") and value > before[name]
     ]
-    assert any(2.4 <= bound < math.inf for bound in buckets), (
-        "and it stays"
-    )
+    assert any(2.4 <= bound < math.inf for bound in buckets), "and it stays"
 
 
 def test_the_accounts_can_be_held_against_each_other(engine: Callable[..., Any], kafka: Any) -> None:

@@ -1,27 +1,23 @@
-"""Room ``events``: what is told of each order, and its way to a broker, whatever that broker does."""
+"""Room ``events``: what is told of each order, and what is asked of a broker that takes it."""
 
 from .broker import REASONS, Broker, BrokerError, Told
-from .event import TOPICS, TYPES, Event, events
+from .event import EXECUTED, PLACED, SEEDED, TOPICS, TYPES, Entry, Event, events
 from .marks import Mark, Marks, Place
-from .position import Position
-from .publisher import Publisher
-from .queue import EventQueue
-from .shadow import Shadow
 
 __all__ = [
+    "EXECUTED",
+    "PLACED",
     "REASONS",
+    "SEEDED",
     "TOPICS",
     "TYPES",
     "Broker",
     "BrokerError",
+    "Entry",
     "Event",
-    "EventQueue",
     "Mark",
     "Marks",
     "Place",
-    "Position",
-    "Publisher",
-    "Shadow",
     "Told",
     "events",
 ]

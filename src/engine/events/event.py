@@ -9,9 +9,8 @@ is full, and consumers can drop what they have seen.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
-import orjson
+import msgspec
 
 from ..books import Fill
 from ..log import SEED
@@ -22,12 +21,21 @@ PLACED, SEEDED, EXECUTED = "ORDER_PLACED", "ORDER_SEEDED", "MATCH_EXECUTED"
 TYPES = (PLACED, SEEDED, EXECUTED)
 
 
-# A plain tuple: the garbage collector forgets it, and 200,000 of them may wait.
-Entry = tuple[int, Order, tuple[Fill, ...]]
-"""A record of the log that was executed: its type, its order, the fills that this made."""
+class Entry(msgspec.Struct, gc=False, frozen=True):
+    """A record of the log that was executed; the garbage collector does not know it, and 200,000 may wait.
+
+    Attributes:
+        kind: of the record.
+        order: that was matched, or seeded.
+        fills: that it made.
+    """
+
+    kind: int
+    order: Order
+    fills: tuple[Fill, ...]
 
 
-class Event(NamedTuple):
+class Event(msgspec.Struct, gc=False, frozen=True):
     """One message for the broker.
 
     Attributes:
@@ -47,6 +55,45 @@ class Event(NamedTuple):
     type: str
 
 
+class _Order(msgspec.Struct, gc=False, rename="camel"):
+    """The value of ORDER_PLACED and ORDER_SEEDED."""
+
+    type: str
+    order_id: str
+    symbol: str
+    side: str
+    order_type: str
+    price: int | None
+    quantity: int
+    timestamp: int
+    accepted_at: int
+    shard: str
+    sequence: int
+    log: str
+
+
+class _Match(msgspec.Struct, gc=False, rename="camel"):
+    """The value of MATCH_EXECUTED."""
+
+    type: str
+    match_id: str
+    taker_order_id: str
+    maker_order_id: str
+    taker_sequence: int
+    maker_sequence: int
+    symbol: str
+    execution_price: int
+    execution_quantity: int
+    taker_side: str
+    timestamp: int
+    shard: str
+    sequence: int
+    log: str
+
+
+_encode = msgspec.json.Encoder().encode
+
+
 def events(shard: str, log: str, entry: Entry) -> Iterator[Event]:
     """Yield the events of one record: first that the order was placed, then each match in turn.
 
@@ -55,40 +102,41 @@ def events(shard: str, log: str, entry: Entry) -> Iterator[Event]:
         log: identity of the record; tells sequences apart that restart with a new log or are given anew.
         entry: what was executed.
     """
-    kind, order, fills = entry
+    kind, order, fills = entry.kind, entry.order, entry.fills
     key = order.symbol.encode()
     side = "BUY" if order.is_buy else "SELL"
     name = SEEDED if kind == SEED else PLACED
-    placed = {
-        "type": name,
-        "orderId": order.order_id,
-        "symbol": order.symbol,
-        "side": side,
-        "orderType": "MARKET" if order.is_market else "LIMIT",
-        "price": None if order.is_market else order.price,
-        "quantity": order.quantity,
-        "timestamp": order.accepted if order.timestamp is None else order.timestamp,
-        "acceptedAt": order.accepted,
-        "shard": shard,
-        "sequence": order.sequence,
-        "log": log,
-    }
-    yield Event("orders", key, orjson.dumps(placed), order.sequence, log, name)
+    placed = _Order(
+        name,
+        order.order_id,
+        order.symbol,
+        side,
+        "MARKET" if order.is_market else "LIMIT",
+        None if order.is_market else order.price,
+        order.quantity,
+        order.accepted if order.timestamp is None else order.timestamp,
+        order.accepted,
+        shard,
+        order.sequence,
+        log,
+    )
+    yield Event("orders", key, _encode(placed), order.sequence, log, name)
     for fill in fills:
-        executed = {
-            "type": EXECUTED,
-            "matchId": f"{shard}-{log[:8]}-{fill.number}",
-            "takerOrderId": order.order_id,
-            "makerOrderId": fill.maker_order_id,
-            "takerSequence": order.sequence,
-            "makerSequence": fill.maker_sequence,
-            "symbol": order.symbol,
-            "executionPrice": fill.price,
-            "executionQuantity": fill.quantity,
-            "takerSide": side,
-            "timestamp": order.accepted,
-            "shard": shard,
-            "sequence": fill.number,
-            "log": log,
-        }
-        yield Event("matches", key, orjson.dumps(executed), fill.number, log, EXECUTED)
+        number = fill.number
+        executed = _Match(
+            EXECUTED,
+            f"{shard}-{log[:8]}-{number}",
+            order.order_id,
+            fill.maker_order_id,
+            order.sequence,
+            fill.maker_sequence,
+            order.symbol,
+            fill.price,
+            fill.quantity,
+            side,
+            order.accepted,
+            shard,
+            number,
+            log,
+        )
+        yield Event("matches", key, _encode(executed), number, log, EXECUTED)

@@ -6,10 +6,10 @@ from functools import partial
 from typing import Protocol
 
 from ..books import Matcher
-from ..events import Publisher
 from ..log import Wal
 from ..metrics import GcWatch, LoopWatch, Metrics
 from ..orders import Order
+from ..publishing import Publisher
 from .ring import Ring
 
 

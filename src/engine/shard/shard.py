@@ -22,10 +22,11 @@ from collections.abc import Callable, Sequence
 from ..books import NO_FILLS, Matcher
 from ..config import Config
 from ..errors import WalError
-from ..events import Broker, Publisher
+from ..events import Broker
 from ..log import ORDER, SEED, Wal
 from ..metrics import GcWatch, LoopWatch, Metrics, settling
 from ..orders import Order, Rejected, read_order, read_seed, split_seeds
+from ..publishing import Publisher
 from .exposition import expose
 from .ring import Ring
 from .summary import summarise

@@ -3,8 +3,9 @@ from typing import Any
 import orjson
 
 from engine.books import Fill
-from engine.events import EventQueue, events
+from engine.events import Entry, events
 from engine.log import ORDER, SEED
+from engine.publishing import EventQueue
 
 FILL = Fill(7, 3, "maker", 14950, 5)
 
@@ -12,7 +13,7 @@ FILL = Fill(7, 3, "maker", 14950, 5)
 def test_the_events_of_an_order_are_the_contracts(order: Any) -> None:
     made = order(15000, 10, sequence=9, accepted=1234, timestamp=1000, order_id="taker")
 
-    placed, executed = events("a", "0123456789abcdef", (ORDER, made, (FILL,)))
+    placed, executed = events("a", "0123456789abcdef", Entry(ORDER, made, (FILL,)))
 
     assert (placed.topic, placed.key, executed.topic, executed.key) == ("orders", b"X", "matches", b"X")
     assert orjson.loads(placed.value) == {
@@ -48,7 +49,7 @@ def test_the_events_of_an_order_are_the_contracts(order: Any) -> None:
 
 
 def test_a_market_order_has_no_price_and_without_a_timestamp_it_is_when_it_was_accepted(order: Any) -> None:
-    (placed,) = events("a", "", (ORDER, order(None, buy=False, accepted=1234), ()))
+    (placed,) = events("a", "", Entry(ORDER, order(None, buy=False, accepted=1234), ()))
 
     found = orjson.loads(placed.value)
     assert (found["orderType"], found["price"], found["side"], found["timestamp"]) == (
@@ -61,11 +62,11 @@ def test_a_market_order_has_no_price_and_without_a_timestamp_it_is_when_it_was_a
 
 def test_an_order_that_was_filled_meanwhile_makes_the_same_events(order: Any) -> None:
     made = order(15000, 10, sequence=9)
-    before = list(events("a", "", (ORDER, made, (FILL,))))
+    before = list(events("a", "", Entry(ORDER, made, (FILL,))))
 
     made.remaining = 0
 
-    assert list(events("a", "", (ORDER, made, (FILL,)))) == before
+    assert list(events("a", "", Entry(ORDER, made, (FILL,)))) == before
 
 
 def test_a_full_queue_passes_over_all_that_follows(order: Any) -> None:
@@ -90,7 +91,7 @@ def test_an_order_with_more_events_than_the_limit_still_passes(order: Any) -> No
 def test_a_seed_is_told_as_what_it_is(order: Any) -> None:
     made = order(15000, 10, buy=False, sequence=9, accepted=1234, order_id="seed")
 
-    (seeded,) = events("a", "f00d", (SEED, made, ()))
+    (seeded,) = events("a", "f00d", Entry(SEED, made, ()))
 
     assert (seeded.topic, seeded.key, seeded.sequence, seeded.log, seeded.type) == (
         "orders",

@@ -16,10 +16,11 @@ import orjson
 import pytest
 
 from engine.errors import WalError
-from engine.events import BrokerError, Event, trouble
-from engine.events import portion as portion_module
-from engine.events import publisher as publisher_module
-from engine.events.portion import Portion
+from engine.events import BrokerError, Event
+from engine.publishing import portion as portion_module
+from engine.publishing import publisher as publisher_module
+from engine.publishing import trouble
+from engine.publishing.portion import Portion
 from engine.shard import Shard
 
 Make = Callable[..., Shard]

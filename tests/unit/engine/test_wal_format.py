@@ -17,11 +17,11 @@ from zlib import crc32
 import pytest
 
 from engine.errors import WalError
-from engine.events import Shadow
 from engine.log import Wal, segments
 from engine.log.records import FORMAT, FORMATS, ORDER, SEED, Format, Start, encode_start
 from engine.log.segments import HEADER_SIZE, Header
 from engine.orders import MAX_VALUE, Order
+from engine.publishing import Shadow
 from engine.shard import Shard
 
 HERE = Path(__file__).parent
@@ -240,7 +240,7 @@ def test_events_are_made_again_from_an_older_log(older: Path, shard: Callable[..
     accept(shard(WAL_PATH=older))
 
     shadow = Shadow(older, ("X", "Y"))
-    found = [(kind, order.sequence) for kind, order, _ in iter(shadow.step, None)]
+    found = [(entry.kind, entry.order.sequence) for entry in iter(shadow.step, None)]
     shadow.close()
 
     assert found == [(SEED, 1), (SEED, 2), *((ORDER, sequence) for sequence in range(3, 13))]

@@ -15,6 +15,7 @@ FLOORS = (
     "log",
     "events",
     "kafka",
+    "publishing",
     "shard",
     "http",
     "logs",

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Mapping
 
-from .broker import REASONS, BrokerError
+from ..events import REASONS, BrokerError
 
 log = logging.getLogger(__name__)
 

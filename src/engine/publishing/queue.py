@@ -6,8 +6,8 @@ from collections import deque
 from itertools import islice
 
 from ..books import Fill
+from ..events import Entry
 from ..orders import Order
-from .event import Entry
 
 
 class EventQueue:
@@ -51,13 +51,13 @@ class EventQueue:
             self.overflowed = True
             self.overflows += 1
             return
-        self._entries.append((kind, order, fills))
+        self._entries.append(Entry(kind, order, fills))
         self.depth += count
 
     def refill(self, entry: Entry) -> None:
         """Take a record that was read back from the log."""
         self._entries.append(entry)
-        self.depth += 1 + len(entry[2])
+        self.depth += 1 + len(entry.fills)
 
     def begin_again(self) -> None:
         """Drop everything; all of it is to be read from the log, from its first record."""
@@ -72,4 +72,4 @@ class EventQueue:
     def drop(self, count: int) -> None:
         """Take out the oldest ``count`` entries."""
         for _ in range(count):
-            self.depth -= 1 + len(self._entries.popleft()[2])
+            self.depth -= 1 + len(self._entries.popleft().fills)

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from ..books import NO_FILLS, Matcher
+from ..events import Entry
 from ..log import ORDER, Reader
-from .event import Entry
 
 
 class Shadow:
@@ -34,9 +34,9 @@ class Shadow:
                 return None
         kind, order = record
         if kind == ORDER:
-            return kind, order, self._matcher.execute(order)
+            return Entry(kind, order, self._matcher.execute(order))
         self._matcher.seed(order)
-        return kind, order, NO_FILLS
+        return Entry(kind, order, NO_FILLS)
 
     def close(self) -> None:
         """Let go of the log."""

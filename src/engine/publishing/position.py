@@ -9,8 +9,8 @@ import threading
 from typing import Any
 
 from ..errors import WalError
+from ..events import Marks
 from ..log import Wal
-from .marks import Marks
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from ..events import Broker, Marks
 from ..log import Wal
-from .broker import Broker
-from .marks import Marks
 
 log = logging.getLogger(__name__)
 
