@@ -21,7 +21,7 @@ def _image(name: str, package: str) -> Image:
         name=f"{name}:experiment-v1",
         context=ROOT,
         dockerfile=source / "Dockerfile",
-        sources=(source, Path("requirements-runtime.lock"), Path(".dockerignore")),
+        sources=(source, Path("src", "wire"), Path("requirements-runtime.lock"), Path(".dockerignore")),
     )
 
 

@@ -8,8 +8,6 @@ import sys
 from pythonjsonlogger.json import JsonFormatter
 
 _OTHERS = {
-    "sanic.root": logging.WARNING,
-    "sanic.server": logging.WARNING,
     "asyncio": logging.WARNING,
     "aiokafka": logging.WARNING,
 }
@@ -30,7 +28,7 @@ def configure(level: str, shard: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.captureWarnings(capture=True)
-    # Sanic says what we say ourselves; aiokafka repeats each failed attempt several times a second.
+    # aiokafka repeats each failed attempt several times a second.
     for name, least in _OTHERS.items():
         logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else least)
     aiokafka = logging.getLogger("aiokafka")

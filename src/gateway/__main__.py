@@ -5,23 +5,26 @@ Exit status: 0 after SIGTERM or SIGINT, 1 if a port can't be had, 2 if the confi
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
+import gc
 import logging
 import os
-import resource
 import signal
 import socket
 import sys
 
-from prometheus_client import disable_created_metrics, start_http_server
+import uvloop
+from prometheus_client import disable_created_metrics
 from pythonjsonlogger.json import JsonFormatter
 
-from .api import create_app
+from wire import Exposition, ListenError, Server, bind, listen, raise_file_limit
+
+from .api import Gateway, health, log_summary, summaries
+from .client import REQUEST_TIMEOUT, ShardClient
 from .config import Config, ConfigError, load
 from .metrics import Metrics
+from .routing import Router
 
-_BACKLOG = 1024
-_FILES = 65536  # one connection in and one out for each request in flight; the usual 1024 is soon used up
 _log = logging.getLogger("gateway")
 
 
@@ -34,20 +37,40 @@ def main() -> int:
             print(f"gateway: {problem}", file=sys.stderr)  # noqa: T201 - there is no log yet
         return 2
     _log_json()
-    _raise_file_limit()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the server has handlers of its own
+    raise_file_limit()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the loop has handlers of its own
     # A second series for each, which nobody reads.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     counts = Metrics(config.shards)
     try:
-        listener = _listen(config)
-    except OSError as error:
-        return _no_port(config, "HTTP_PORT", config.http_port, error)
-    with listener:
-        try:
-            exposition, _ = start_http_server(config.metrics_port, config.host, counts.registry)
-        except OSError as error:
-            return _no_port(config, "METRICS_PORT", config.metrics_port, error)
+        with (
+            bind(config.host, config.http_port, "HTTP_PORT") as sock,
+            bind(config.host, config.metrics_port, "METRICS_PORT") as metrics_sock,
+        ):
+            listen(sock, "HTTP_PORT")
+            listen(metrics_sock, "METRICS_PORT")
+            with Exposition(counts.registry, metrics_sock, health) as exposition:
+                counts.expositions(exposition.answers)
+                with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                    runner.run(_serve(config, counts, sock))
+    except ListenError as error:
+        _log.critical("%s", error)
+        return 1
+    _log.info("gateway stopped")
+    return 0
+
+
+async def _serve(config: Config, counts: Metrics, sock: socket.socket) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with ShardClient(config.shards) as client:
+        server = Server(Gateway(Router(config.symbols, config.shards, client, counts), counts))
+        counts.connections(lambda: server.connections)
+        summary = asyncio.create_task(summaries(counts))
+        gc.collect()
+        gc.freeze()  # what is here now stays: no collection needs to walk it again
+        await server.start(sock)
         _log.info(
             "gateway starts",
             extra={
@@ -56,12 +79,11 @@ def main() -> int:
                 "shards": dict(config.shards),
             },
         )
-        # Without Sanic's manager of workers: there is one process, and its signals are ours.
-        create_app(config, counts).run(sock=listener, single_process=True, backlog=_BACKLOG)
-        exposition.shutdown()
-        exposition.server_close()
-    _log.info("gateway stopped")
-    return 0
+        await stop.wait()
+        # A request in flight ends within its time limit; nothing has to be waited for longer than that.
+        await server.stop(REQUEST_TIMEOUT + 1)
+        summary.cancel()
+    log_summary(counts)
 
 
 def _log_json() -> None:
@@ -75,26 +97,6 @@ def _log_json() -> None:
         )
     )
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    for name in ("sanic.root", "sanic.server", "sanic.error", "sanic.access"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # its start and stop are logged here, in our words
-
-
-def _raise_file_limit() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(OSError, ValueError):  # some systems say less than they mean
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _listen(config: Config) -> socket.socket:
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    return socket.create_server((config.host, config.http_port), family=family, backlog=_BACKLOG)
-
-
-def _no_port(config: Config, variable: str, port: int, error: OSError) -> int:
-    _log.critical("%s: can't listen on %s port %d: %s", variable, config.host, port, error.strerror or error)
-    return 1
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ was never scraped, and ``rate()`` misses the step from nothing to one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from .config import NO_SHARD
 
@@ -18,6 +20,9 @@ UNKNOWN_SYMBOL = "unknown_symbol"
 SHARD_UNAVAILABLE = "shard_unavailable"
 TIMEOUT = "timeout"
 REASONS = (UNKNOWN_SYMBOL, SHARD_UNAVAILABLE, TIMEOUT)
+UNANSWERED = ("broke_off", "unread", "too_many")
+PROBE = "probe"
+"""Label of answers to health probes, which are no shard's and no client's business."""
 
 _SERVER_ERROR = 500
 
@@ -51,7 +56,7 @@ class Metrics:
         ProcessCollector(namespace="gw", registry=self.registry)
         requests = Counter(
             "gw_requests_total",
-            "Orders and seeds answered, by shard (none: reached no shard) and class of status.",
+            "Answers, by shard (none: reached no shard, whatever the reason) and class of status.",
             ("shard", "status"),
             registry=self.registry,
         )
@@ -68,6 +73,19 @@ class Metrics:
             ("reason",),
             registry=self.registry,
         )
+        probes = Counter(
+            "gw_probes_total",
+            "Answers of /health, by class of status; gw_requests_total has all others.",
+            ("status",),
+            registry=self.registry,
+        )
+        unanswered = Counter(
+            "gw_requests_unanswered_total",
+            "Requests without an answer: the client broke off, read no answers, or was one too many.",
+            ("reason",),
+            registry=self.registry,
+        )
+        self._connections = Gauge("gw_connections", "Clients that are connected.", registry=self.registry)
         # Children are looked up once, here: a look-up by label costs as much as the increment.
         labels = (*shards, NO_SHARD)
         self._requests_family = requests
@@ -76,17 +94,22 @@ class Metrics:
         }
         self._duration = {shard: duration.labels(shard) for shard in labels}
         self._errors = {reason: errors.labels(reason) for reason in REASONS}
+        self._probes = {status: probes.labels(status) for status in STATUSES}
+        self._unanswered = {reason: unanswered.labels(reason) for reason in UNANSWERED}
         self._tallies = {shard: Tally() for shard in labels}
 
     def answered(self, shard: str, status: int, seconds: float) -> None:
         """Count one answer.
 
         Args:
-            shard: the shard that it was for, or ``none``.
+            shard: the shard that it was for, ``none``, or ``probe``.
             status: HTTP status of the answer.
             seconds: from the request read to the answer ready.
         """
         label = f"{status // 100}xx"
+        if shard == PROBE:
+            self._probes[label].inc()
+            return
         counter = self._requests.get((shard, label))
         if (
             counter is None
@@ -103,8 +126,35 @@ class Metrics:
         """Count a request that could not be routed, or whose shard gave no answer."""
         self._errors[reason].inc()
 
+    def unanswered(self, reason: str) -> None:
+        """Count a request to which there can be no answer."""
+        self._unanswered[reason].inc()
+
+    def connections(self, count: Callable[[], float]) -> None:
+        """Have clients counted at each scrape."""
+        self._connections.set_function(count)
+
+    def expositions(self, answers: Mapping[str, int]) -> None:
+        """Tell how many answers the port of metrics gave, which are counted there."""
+        self.registry.register(_Expositions(answers))
+
     def take_tallies(self) -> dict[str, Tally]:
         """Return what was counted since the last call, by shard, and begin anew."""
         taken = self._tallies
         self._tallies = {shard: Tally() for shard in taken}
         return taken
+
+
+class _Expositions(Collector):
+    def __init__(self, answers: Mapping[str, int]) -> None:
+        self._answers = answers
+
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        family = CounterMetricFamily(
+            "gw_metrics_answers_total",
+            "Answers on the port of metrics, by class of status.",
+            labels=["status"],
+        )
+        for status, count in self._answers.items():
+            family.add_metric([status], count)
+        yield family

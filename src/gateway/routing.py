@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple
 
 import orjson
 
+from wire import Answer
+
 from . import metrics
-from .client import ShardClient, ShardTimeoutError, ShardUnavailableError
+from .client import ShardClient
 from .config import NO_SHARD
+from .upstream import Reply, ShardTimeoutError, ShardUnavailableError
 
+_MAX_SHOWN = 128  # characters of what the caller sent that come back in an error
 _log = logging.getLogger(__name__)
-JSON = "application/json"
-_Send = Callable[[str, bytes, str], Awaitable[tuple[int, bytes, str]]]
-
-
-class Answer(NamedTuple):
-    """What the caller gets: an HTTP status, the body, and its content type (empty for none)."""
-
-    status: int
-    body: bytes
-    content_type: str
+_Send = Callable[[str, bytes, bytes], Awaitable[Reply]]
 
 
 class BadOrderError(Exception):
@@ -56,13 +49,13 @@ def symbol_of(body: bytes) -> str:
     return symbol
 
 
-def error(status: int, text: str) -> Answer:
+def error(status: int, text: str, shard: str = NO_SHARD) -> Answer:
     """Return an answer of the gateway's own that says what is wrong.
 
-    >>> error(502, "Shard unavailable: a").body
+    >>> error(502, "Shard unavailable: a", "a").body
     b'{"error":"Shard unavailable: a"}'
     """
-    return Answer(status, orjson.dumps({"error": text}), JSON)
+    return Answer(status, orjson.dumps({"error": text}), label=shard)
 
 
 class Router:
@@ -88,49 +81,42 @@ class Router:
         self._counts = counts
         self._failing: set[str] = set()
 
-    async def order(self, body: bytes, content_type: str) -> Answer:
+    async def order(self, body: bytes, content_type: bytes) -> Answer:
         """Send an order to the shard that owns its symbol; return its answer unchanged, or an error."""
-        began = time.perf_counter()
         try:
             symbol = symbol_of(body)
         except BadOrderError as bad:
-            return self._refused(error(400, str(bad)), began)
+            return error(400, str(bad))
         shard = self._symbols.get(symbol)
         if shard is None:
             self._counts.routing_error(metrics.UNKNOWN_SYMBOL)
-            return self._refused(error(400, f"Unknown symbol: {symbol}"), began)
-        return await self._forward(self._client.order, shard, body, content_type, began)
+            shown = symbol if len(symbol) <= _MAX_SHOWN else symbol[:_MAX_SHOWN] + "…"
+            return error(400, f"Unknown symbol: {shown}")
+        return await self._forward(self._client.order, shard, body, content_type)
 
-    async def seed(self, shard: str, body: bytes, content_type: str) -> Answer:
+    async def seed(self, shard: str, body: bytes, content_type: bytes) -> Answer:
         """Send seeds to a shard; return its answer unchanged, or an error."""
-        began = time.perf_counter()
         if shard not in self._shards:
-            return self._refused(error(404, f"Unknown shard: {shard}"), began)
-        return await self._forward(self._client.seed, shard, body, content_type, began)
+            return error(404, f"Unknown shard: {shard[:_MAX_SHOWN]}")
+        return await self._forward(self._client.seed, shard, body, content_type)
 
-    async def _forward(self, send: _Send, shard: str, body: bytes, content_type: str, began: float) -> Answer:
+    async def _forward(self, send: _Send, shard: str, body: bytes, content_type: bytes) -> Answer:
         try:
-            answer = Answer(*await send(shard, body, content_type))
+            status, replied, kind = await send(shard, body, content_type)
         except ShardTimeoutError as cause:
             self._counts.routing_error(metrics.TIMEOUT)
             self._failed(shard, cause)
-            answer = error(504, f"Shard timeout: {shard}")
+            return error(504, f"Shard timeout: {shard}", shard)
         except ShardUnavailableError as cause:
             self._counts.routing_error(metrics.SHARD_UNAVAILABLE)
             self._failed(shard, cause)
-            answer = error(502, f"Shard unavailable: {shard}")
-        else:
-            if shard in self._failing:
-                self._failing.discard(shard)
-                _log.info("shard answers again", extra={"shard": shard})
-        self._counts.answered(shard, answer.status, time.perf_counter() - began)
-        return answer
+            return error(502, f"Shard unavailable: {shard}", shard)
+        if shard in self._failing:
+            self._failing.discard(shard)
+            _log.info("shard answers again", extra={"shard": shard})
+        return Answer(status, replied, kind, shard)
 
     def _failed(self, shard: str, cause: Exception) -> None:
         if shard not in self._failing:  # once, not once a request: the summary says how many
             self._failing.add(shard)
             _log.warning("shard gives no answer", extra={"shard": shard, "cause": str(cause)})
-
-    def _refused(self, answer: Answer, began: float) -> Answer:
-        self._counts.answered(NO_SHARD, answer.status, time.perf_counter() - began)
-        return answer

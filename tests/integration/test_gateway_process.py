@@ -159,8 +159,8 @@ def test_requests_and_answers_pass_unchanged_and_errors_are_the_contracts(
             (("/orders", order("TEST-ASSET-Z")), 400, "Unknown symbol: TEST-ASSET-Z"),
             (("/orders", order("TEST-ASSET-E")), 502, "Shard unavailable: b"),
             (("/seed/q", b"{}"), 404, "Unknown shard: q"),
-            (("/seed", b"{}"), 404, "Requested URL /seed not found"),
-            (("/health", b"{}"), 405, "Method POST not allowed for URL /health"),
+            (("/seed", b"{}"), 404, "Not found: /seed"),
+            (("/health", b"{}"), 405, "Method not allowed: POST /health"),
         ]:
             answer = http.post(request[0], content=request[1])
             assert (answer.status_code, answer.json()) == (status, {"error": error})

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
 import orjson
-from sanic import HTTPResponse, Request, Sanic
-from sanic.config import Config as SanicConfig
-from sanic.exceptions import SanicException
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from wire import Answer, Request, Route, Site
 
 from ..orders import Rejected
-from ..shard import Shard
-from .connections import read_at
+from ..shard import MAX_ORDER, Shard
 
-log = logging.getLogger(__name__)
-
-MAX_REQUEST = 64 << 20
-"""Bytes in the largest body, far above the 40,000 orders of the largest seed."""
+MAX_SEED = 16 << 20
+"""Bytes in the largest seed: three times the 40,000 orders of the deepest books of an experiment."""
 
 
 def answer_order(shard: Shard, body: bytes, received: float | None = None) -> tuple[int, dict[str, Any]]:
@@ -53,39 +50,83 @@ def answer_health(shard: Shard) -> tuple[int, dict[str, Any]]:
     return 503, {"status": "DOWN", "shardId": shard.config.shard_id}
 
 
-def create_app(shard: Shard) -> Sanic[SanicConfig, Any]:
-    """Return the application; it has no listeners of its own, so it starts and stops nothing."""
-    app: Sanic[SanicConfig, Any] = Sanic("engine", configure_logging=False)
-    app.config.update(
-        {
-            "ACCESS_LOG": False,
-            "FALLBACK_ERROR_FORMAT": "json",
-            "GRACEFUL_SHUTDOWN_TIMEOUT": 1.0,
-            "MOTD": False,
-            "REQUEST_MAX_SIZE": MAX_REQUEST,
-        }
-    )
+class Api:
+    """What :mod:`wire` asks of a service: handlers, refusals in our form, and a count of all answers.
 
-    @app.post("/orders")
-    async def orders(request: Request) -> HTTPResponse:
-        return _respond(*answer_order(shard, request.body, read_at(request)))
+    Args:
+        shard: what decides.
+    """
 
-    @app.post("/seed")
-    async def seed(request: Request) -> HTTPResponse:
-        return _respond(*await answer_seed(shard, request.body))
+    def __init__(self, shard: Shard) -> None:
+        self._shard = shard
+        self._answers = {"2xx": 0, "4xx": 0, "5xx": 0}
+        self._unanswered = {"broke_off": 0, "unread": 0, "too_many": 0}
+        self.site = Site(
+            {
+                b"/orders": {b"POST": Route(self._order, MAX_ORDER)},
+                b"/seed": {b"POST": Route(self._seed, MAX_SEED)},
+                b"/health": {b"GET": Route(self.health)},
+            }
+        )
 
-    @app.get("/health")
-    async def health(_request: Request) -> HTTPResponse:
-        return _respond(*answer_health(shard))
+    def _order(self, request: Request) -> Answer:
+        return _answer(*answer_order(self._shard, request.body, request.received))
 
-    @app.exception(Exception)
-    async def failed(request: Request, error: Exception) -> HTTPResponse:
-        if isinstance(error, SanicException):
-            return _respond(error.status_code, {"error": str(error)})
-        log.error("a request failed", exc_info=error, extra={"path": request.path})
-        return _respond(500, {"error": "Internal error"})
+    def _seed(self, request: Request) -> Coroutine[Any, Any, Answer]:
+        async def seed() -> Answer:
+            return _answer(*await answer_seed(self._shard, request.body))
 
-    return app
+        return seed()
+
+    def health(self, _request: Request) -> Answer:
+        """``GET /health``, on both ports."""
+        return _answer(*answer_health(self._shard))
+
+    def refuse(self, status: int, reason: str) -> Answer:
+        """Say why a request is not taken, in the form of all our refusals."""
+        return _answer(status, {"status": "REJECTED", "reason": reason})
+
+    def answered(self, answer: Answer, _seconds: float) -> None:
+        """Count an answer, whoever made it."""
+        self._answers[f"{answer.status // 100}xx"] += 1
+
+    def unanswered(self, reason: str) -> None:
+        """Count a request to which there can be no answer."""
+        self._unanswered[reason] += 1
+
+    def expose(self, connections: Callable[[], int], scrapes: Mapping[str, int]) -> None:
+        """Have it all told with the shard's metrics.
+
+        Args:
+            connections: clients that are connected.
+            scrapes: answers on the port of metrics, by class of status.
+        """
+
+        def families(shard: str) -> Iterator[Metric]:
+            for name, text, label, counts in (
+                ("me_http_answers_total", "Answers, by class of status.", "status", self._answers),
+                (
+                    "me_http_unanswered_total",
+                    "Requests without an answer: the client broke off, read no answers, or was one too many.",
+                    "reason",
+                    self._unanswered,
+                ),
+                (
+                    "me_metrics_answers_total",
+                    "Answers on the port of metrics, by class of status.",
+                    "status",
+                    scrapes,
+                ),
+            ):
+                counter = CounterMetricFamily(name, text, labels=["shard", label])
+                for value, count in dict(counts).items():
+                    counter.add_metric([shard, value], count)
+                yield counter
+            gauge = GaugeMetricFamily("me_http_connections", "Clients that are connected.", labels=["shard"])
+            gauge.add_metric([shard], connections())
+            yield gauge
+
+        self._shard.metrics.others.append(families)
 
 
 def _refusal(refusal: Rejected) -> dict[str, Any]:
@@ -95,5 +136,5 @@ def _refusal(refusal: Rejected) -> dict[str, Any]:
     return answer
 
 
-def _respond(status: int, answer: dict[str, Any]) -> HTTPResponse:
-    return HTTPResponse(orjson.dumps(answer), status, content_type="application/json")
+def _answer(status: int, answer: dict[str, Any]) -> Answer:
+    return Answer(status, orjson.dumps(answer))

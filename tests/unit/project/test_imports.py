@@ -1,4 +1,4 @@
-"""Imports go one way: experiments -> harness <- grafana; engine, gateway and harness never meet.
+"""Imports go one way: experiments -> harness <- grafana, engine -> wire <- gateway; nothing else meets.
 
 Inside the harness every room is a floor, and imports go down only: a room uses those below it, through their
 face, which is what their ``__init__`` offers.
@@ -15,13 +15,19 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 HOUSE = "verdict_harness"
-TREES = {"engine": ROOT / "src/engine", "gateway": ROOT / "src/gateway", HOUSE: ROOT / "harness" / HOUSE}
+TREES = {
+    "engine": ROOT / "src/engine",
+    "gateway": ROOT / "src/gateway",
+    "wire": ROOT / "src/wire",
+    HOUSE: ROOT / "harness" / HOUSE,
+}
 FORBIDDEN = {
     "engine": {"gateway", HOUSE, "experiments", "grafana"},
     "gateway": {"engine", HOUSE, "experiments", "grafana"},
-    HOUSE: {"engine", "gateway", "experiments", "grafana"},
-    "experiments": {"engine", "gateway", "grafana"},
-    "grafana": {"engine", "gateway", "experiments"},
+    "wire": {"engine", "gateway", HOUSE, "experiments", "grafana"},
+    HOUSE: {"engine", "gateway", "wire", "experiments", "grafana"},
+    "experiments": {"engine", "gateway", "wire", "grafana"},
+    "grafana": {"engine", "gateway", "wire", "experiments"},
 }
 #: From the top down.
 FLOORS = (
