@@ -1,0 +1,81 @@
+"""When a rate was sustained, when it was not, and when the trial says nothing."""
+
+import math
+
+import pytest
+
+from verdict_harness.loads.capacity import Arm, Ask, Outcome
+from verdict_harness.loads.orders import Fate, Order
+from verdict_harness.loads.sustained import Used, judge, used
+
+ASK = Ask(Arm.ONE, 100.0, 10.0, "")
+SPAN = (1000.0, 1010.0)
+SPENT = Used({"a": 0.05}, busy=0.5, seconds=10.0)
+
+
+def orders(waited=lambda n: 0.01, fate=lambda n: Fate.ACCEPTED):
+    made = []
+    for n in range(1000):
+        due, took, what = 1000.0 + n / 100, waited(n), fate(n)
+        made.append(Order(due, due, what, took, took, took if what is Fate.ACCEPTED else math.inf))
+    return made
+
+
+def judged(made, **more):
+    return judge(ASK, made, SPAN, **{"spent": SPENT, "share": 0.05, "parts": ["a"], **more})
+
+
+def test_a_rate_that_is_sustained():
+    found = judged(orders())
+    assert (found.outcome, found.broke, found.full) == (Outcome.SUSTAINED, "", pytest.approx(1.0))
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (orders(fate=lambda n: Fate.REFUSED if n % 50 == 0 else Fate.ACCEPTED), "20 of 1000 orders were not accepted"),
+        (orders(fate=lambda n: Fate.BUSY if n > 980 else Fate.ACCEPTED), "19 of 1000 orders were not accepted"),
+        (orders(lambda n: 0.3 if n % 50 == 0 else 0.01), "p99 at the client was 300 ms"),
+        (orders(lambda n: 0.01 + n / 1000 * 0.18), "orders under way grew by 1.8/s"),
+    ],
+)
+def test_what_breaks_is_said(made, said):
+    found = judged(made)
+    assert found.outcome is Outcome.EXCEEDED
+    assert found.broke.startswith(said)
+
+
+def test_latency_that_reaches_the_limit_for_many_is_not_sustained():
+    found = judged(orders(lambda n: 5.0 if n >= 500 else 0.01))
+    assert found.outcome is Outcome.EXCEEDED
+
+
+def test_a_backlog_that_grows():
+    assert judged(orders(), backlog=[0.0, 400.0]).broke == "the backlog grew from 0 to 400"
+    assert judged(orders(), backlog=[30.0, 60.0]).outcome is Outcome.SUSTAINED
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"trouble": "k6 sent 40 orders late"}, "k6 sent 40 orders late"),
+        ({"spent": Used({"a": 0.05}, busy=0.9, seconds=10.0)}, "the machine was 90% busy"),
+    ],
+)
+def test_what_says_nothing_is_void_whatever_the_orders_say(more, said):
+    for made in (orders(), orders(lambda n: 3.0)):
+        found = judged(made, **more)
+        assert (found.outcome, found.broke) == (Outcome.VOID, said)
+
+
+def test_orders_that_k6_did_not_send_are_void_and_no_order_is():
+    found = judged(orders(fate=lambda n: Fate.UNSENT if n % 100 == 0 else Fate.ACCEPTED))
+    assert found.broke == "k6 did not send 10 of 1000 orders"
+    assert judged([]).outcome is Outcome.VOID
+
+
+def test_how_full_a_part_was_is_not_guessed():
+    assert judged(orders(), spent=None).full is None
+    assert used([]) is None
+    one = {"at": 5.0, "used": {"a": 1.0}, "idle": 3.0, "cores": 2}
+    assert used([one, one]) is None
