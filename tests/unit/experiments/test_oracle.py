@@ -7,8 +7,8 @@ import random
 import pytest
 
 from engine.books import Matcher
-from engine.events import events
-from engine.log.records import ORDER
+from engine.events import Entry, events
+from engine.log import ORDER
 from engine.orders import Order
 from experiments.judging.oracle import EXECUTED, PLACED, SEEDED, audit
 
@@ -181,10 +181,8 @@ def test_it_agrees_with_the_engine(seed):
             draw.randint(1, 20),
             sequence=sequence,
         )
-        told += [
-            json.loads(event.value)
-            for event in events("a", "0" * 32, (ORDER, order, tuple(matcher.execute(order))))
-        ]
+        entry = Entry(ORDER, order, matcher.execute(order))
+        told += [json.loads(event.value) for event in events("a", "0" * 32, entry)]
     account = audit(
         [event for event in told if event["type"] == PLACED],
         [event for event in told if event["type"] == EXECUTED],
