@@ -16,6 +16,9 @@ from ..shard import MAX_ORDER, Shard
 MAX_SEED = 16 << 20
 """Bytes in the largest seed: three times the 40,000 orders of the deepest books of an experiment."""
 
+MAX_SEED_FIELDS = 500_000
+"""Fields in the largest seed, told by its commas: decoding is not interrupted, so what is absurd is not begun."""
+
 
 def answer_order(shard: Shard, body: bytes, received: float | None = None) -> tuple[int, dict[str, Any]]:
     """Take one order, read at ``received``; return status and answer of ``POST /orders``."""
@@ -33,6 +36,8 @@ def answer_order(shard: Shard, body: bytes, received: float | None = None) -> tu
 
 async def answer_seed(shard: Shard, body: bytes) -> tuple[int, dict[str, Any]]:
     """Rest many orders; return status and answer of ``POST /seed``."""
+    if body.count(b",") > MAX_SEED_FIELDS:
+        return 413, {"status": "REJECTED", "reason": f"The body has more than {MAX_SEED_FIELDS} fields"}
     try:
         return 200, {"seeded": await shard.seed(body)}
     except Rejected as refusal:

@@ -67,6 +67,13 @@ def test_seed(ready: Shard) -> None:
     )
 
 
+def test_a_seed_of_absurdly_many_fields_is_not_decoded(ready: Shard) -> None:
+    status, answer = asyncio.run(answer_seed(ready, b'{"orders": [[]' + b",[]" * 500_001 + b"]}"))
+
+    assert (status, answer["status"]) == (413, "REJECTED")
+    assert "more than 500000 fields" in answer["reason"]
+
+
 def test_health(ready: Shard) -> None:
     assert answer_health(ready) == (200, {"status": "UP", "shardId": "a"})
     ready.ready = False
