@@ -110,7 +110,7 @@ class Rules:
         return Rule(name, points, tuple(told))
 
     def _text(self, name: str) -> tuple[list[str], float]:
-        """Say in what Prometheus evaluates another rule than the file's; and how often it does, in seconds."""
+        """Say in what Prometheus evaluates another rule than the file's; and every how many seconds."""
         if name not in self._written:
             return ["is in no file of the system"], 0.0
         groups = self._prometheus.rules(self._at)

@@ -73,7 +73,7 @@ class Scrapes:
         return Scrape(moment, ok=False)
 
     def edges(self, window: Window) -> tuple[Scrape, Scrape]:
-        """Return the scrapes that bound ``window``: nothing from before its start counts, and its end does."""
+        """Return the scrapes that bound ``window``: nothing from before it counts, and its end does."""
         return self.edge(window.start), self.edge(window.end)
 
     def within(self, first: float, last: float) -> tuple[Scrape, ...]:

@@ -237,7 +237,7 @@ class ExternalDeployment:
         if numbers < _NATIVE and "native-histograms" not in flags:
             progress.say(
                 f"Prometheus {version} at {self._prometheus} takes no native histograms, so that k6's own "
-                f"series (k6_*) will be missing there. No criterion rests on them; whatever asks for them gets "
+                f"series (k6_*) will be missing there. No criterion rests on them; what asks for them gets "
                 f"no value. To have them, start it with --enable-feature=native-histograms, or use "
                 f"{'.'.join(map(str, _NATIVE))} or later."
             )

@@ -143,9 +143,12 @@ def ask(client: httpx.Client, path: str, **parameters: str) -> Any:
     """
     try:
         response = client.get(path, params=parameters)
-        body = response.json()
-    except (httpx.HTTPError, ValueError) as error:
+    except httpx.HTTPError as error:
         raise Pending(f"{type(error).__name__}: {error}") from None
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
     if not isinstance(body, dict) or body.get("status") != "success":
         raise Pending(f"{path} answers {response.status_code} {response.text[:200]}")
     return body["data"]
