@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from verdict_harness.loads import Plan, Trial
+from verdict_harness.loads import Arrivals, Plan, Ramp, Trial
 from verdict_harness.systems import Deployment, System
 
 from . import workload
@@ -137,6 +137,15 @@ class Workload:
             system=self.system,
             script=ROOT / "k6" / self.script,
             iterations=self.iterations,
+            arrivals=Arrivals(
+                tuple(
+                    Ramp(*rates, length)
+                    for rates, length in zip(self.rates, self.lengths, strict=True)
+                    if length
+                ),
+                ramping=len(self.lengths) > 1,
+            ),
+            accepted="orders_accepted",
             seconds=self.seconds,
             settle=min(SETTLE[self.profile], self.seconds / 2),
             env=env,
@@ -146,7 +155,6 @@ class Workload:
 
     def suspicions(self, trial: Trial) -> Iterable[str]:
         """Say in what the load was not what it claims, and by how much."""
-        yield from workload.offered(trial, self.orders, self.lengths)
         yield from workload.unique(trial)
         yield from workload.received(trial, tuple(self.seeds))
         if self.fresh:

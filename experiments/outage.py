@@ -15,7 +15,7 @@ from verdict_harness.errors import Inconclusive, WaitTimeout
 from verdict_harness.loads import Stage, Trial, requests
 from verdict_harness.processes import Pending, until
 from verdict_harness.record import Json, Run
-from verdict_harness.samples import NoValue, Value
+from verdict_harness.samples import Estimate, NoValue
 from verdict_harness.systems import Deployment, Fault
 
 from .broker import read_orders
@@ -76,12 +76,12 @@ class Outage:
         errors = self.during.growth("me_event_publish_errors_total")
         silent = self.trial.part(self._at("injected") + UNDER_WAY, self._at("healing"))
         sent = silent.growth("me_events_published_total", series=2)
-        if isinstance(errors, Value) and isinstance(sent, Value):
-            if not sent.value:
+        if isinstance(errors, Estimate) and isinstance(sent, Estimate):
+            if not sent.lo:
                 return []
-            noticed = f"{errors.value:g}" if errors.value else "no"
+            noticed = f"{errors.lo:g}" if errors.lo else "no"
             return [
-                f"the shard did not miss the broker: {noticed} publish errors, and {sent.value:g} events sent"
+                f"the shard did not miss the broker: {noticed} publish errors, and {sent.lo:g} events sent"
             ]
         unknown = errors if isinstance(errors, NoValue) else sent
         return [f"whether the shard missed the broker is not known: {getattr(unknown, 'reason', '')}"]

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from verdict_harness.loads import Trial
-from verdict_harness.samples import NoValue, Sample, Series, Value
+from verdict_harness.samples import Estimate, NoValue, Sample, Series
 
 from .exchange import SYMBOLS
 
@@ -73,10 +73,10 @@ def received(trial: Trial, shards: Sequence[str]) -> Iterable[str]:
     accepted, counted = accepted_orders(trial), 0.0
     for shard in shards:
         got = trial.total(f'me_orders_received_total{{shard="{shard}"}}', series=2)
-        if not isinstance(got, Value):
+        if not isinstance(got, Estimate):
             yield f"orders that shard {shard} received are not known: {_why(got)}"
             return
-        counted += got.value
+        counted += got.lo
     if not accepted <= counted <= trial.load.requests:
         rest = trial.load.requests - accepted
         yield f"k6 had {accepted} orders accepted (and {rest} not), and the engines counted {counted:g}"
@@ -88,10 +88,10 @@ def seeded(trial: Trial, seeds: Seeds) -> Iterable[str]:
         many = len(SYMBOLS[shard])
         for metric, expected in (("depth", depth * many), ("price_levels", levels * many)):
             found = trial.at(f'me_orderbook_{metric}{{shard="{shard}",side="ask"}}', -0.5)
-            if not isinstance(found, Value):
+            if not isinstance(found, Estimate):
                 yield f"{metric} of shard {shard}'s book before the load is not known: {_why(found)}"
-            elif found.value != expected:
-                yield (f"{metric} of book {shard} was {found.value:g} before the load, and not {expected}")
+            elif found.lo != expected:
+                yield (f"{metric} of book {shard} was {found.lo:g} before the load, and not {expected}")
 
 
 def deep(trial: Trial, seeds: Seeds) -> Iterable[str]:
@@ -128,11 +128,11 @@ def steady(trial: Trial, shards: Sequence[str]) -> Iterable[str]:
         piece = entire.part(start, end)
         made = piece.growth(f'me_matches_total{{shard=~"{some}"}}', series=len(shards))
         got = piece.growth(f'me_orders_received_total{{shard=~"{some}"}}', series=2 * len(shards))
-        if not isinstance(made, Value) or not isinstance(got, Value) or not got.value:
-            yield f"matches per order are not known: {_why(got if isinstance(made, Value) else made)}"
+        if not isinstance(made, Estimate) or not isinstance(got, Estimate) or not got.lo:
+            yield f"matches per order are not known: {_why(got if isinstance(made, Estimate) else made)}"
             return
-        ratios.append(made.value / got.value)
-        orders.append(got.value)
+        ratios.append(made.lo / got.lo)
+        orders.append(got.lo)
     chance = NOT_CHANCE * SPREAD_PER_ORDER * math.sqrt(sum(1 / n for n in orders))
     if abs(ratios[1] - ratios[0]) > max(UNSTEADY * MATCHES_PER_ORDER, chance):
         yield (

@@ -67,7 +67,7 @@ def load(stage: Stage, joints: Any) -> Trial:  # noqa: ARG001 - by hand first, w
 
 def holds(judge: Judge, what: str, right: int, of: int) -> None:
     """Judge that all of so many things are right."""
-    judge(number(what, right, at=0.0, samples=of), Within(of * count, 0 * count))
+    judge(number(what, right, at=0.0, n=of), Within(of * count, 0 * count))
 
 
 @pytest.mark.criterion("smoke.health", experiment="smoke")
@@ -160,7 +160,7 @@ def test_events_of_every_order_are_on_the_broker(
     )
     orders = accepted_orders(load) + len(joints["routed"])
     made = load.afterwards("sum(me_matches_total)")
-    placed = number("topic orders: ORDER_PLACED", found["orders"]["events"], at=0.0)
+    placed = number("topic orders: ORDER_PLACED", found["orders"]["events"], at=0.0, n=orders)
     judge(placed, Within(orders * count, 0 * count))
     judge(made, Within(found["matches"]["events"] * count, 0 * count))
     holds(judge, "partitions of both topics", sum(t["partitions"] for t in found.values()), 2 * PARTITIONS)

@@ -19,7 +19,7 @@ from verdict_harness.kubernetes import K3dBackend
 from verdict_harness.kubernetes.deployment import ClusterDeployment
 from verdict_harness.loads import Stage, Trial
 from verdict_harness.record import Run, Watched
-from verdict_harness.samples import Value
+from verdict_harness.samples import Estimate
 from verdict_harness.systems import Deployment, Fault, System, chaos
 
 SHARD = shard_service("a")
@@ -147,8 +147,8 @@ def test_the_shard_is_another_pod_on_the_volume_it_had(seen: Seen) -> None:
 def test_prometheus_saw_a_shard_that_had_to_recover(seen: Seen) -> None:
     before = seen.trial.at("me_recovery_orders", SHARD_AT - 2)
     after = seen.trial.afterwards("me_recovery_orders")
-    assert isinstance(before, Value)
-    assert isinstance(after, Value)
+    assert isinstance(before, Estimate)
+    assert isinstance(after, Estimate)
     assert before.value == 0
     assert after.value >= 4 * 500, "the seeds alone"
     assert any(SHARD in one for one in seen.trial.trouble), "no verdict may rest on such a load"
@@ -158,7 +158,7 @@ def test_the_shard_missed_the_broker(seen: Seen) -> None:
     """Not one event was acknowledged while the broker was scaled to 0."""
     silent = seen.part(seen.within(BROKER, "injected", "healing", margin=UNDER_WAY))
     sent = silent.growth("me_events_published_total", series=2)
-    assert isinstance(sent, Value)
+    assert isinstance(sent, Estimate)
     assert sent.value == 0
 
 

@@ -22,7 +22,7 @@ from experiments.loads import Workload
 from grafana.dashboard import FILE
 from verdict_harness.loads import Stage, Trial
 from verdict_harness.record import Run, Watched
-from verdict_harness.samples import Value
+from verdict_harness.samples import Estimate
 from verdict_harness.systems import LocalBackend
 
 SECONDS = 25  # long enough for every 20 s and 30 s of a rate to have something in them
@@ -143,7 +143,7 @@ def test_what_it_shows_is_what_was_measured(seen: Seen) -> None:
     median = seen.trial.load.percentiles["med"] / 1000
     assert median / 10 < last("k6 latency", "p50") < median * 10
     matches = seen.trial.total("me_matches_total", series=len(SYMBOLS))
-    assert isinstance(matches, Value)
+    assert isinstance(matches, Estimate)
     per_minute = matches.value / SECONDS * 60
     assert per_minute / 3 < last("Matches per minute", "all") < per_minute * 3
     orders = seen.trial.load.requests / SECONDS

@@ -29,6 +29,7 @@ from verdict_harness.programs import provide
 from verdict_harness.record import Evidence
 from verdict_harness.samples import (
     Empty,
+    Estimate,
     Failed,
     NotANumber,
     NoValue,
@@ -37,7 +38,6 @@ from verdict_harness.samples import (
     Series,
     Several,
     Stale,
-    Value,
     Window,
     ms,
 )
@@ -236,7 +236,7 @@ def test_what_is_there_is_a_number(lab):
 def test_a_counter_grows_by_what_it_counted(lab):
     """At most 50 a second were counted, and fewer where this machine is busy: the two ways must agree."""
     difference, rate, series = lab.live["difference"], lab.live["rate"], lab.live["series"]
-    assert isinstance(difference, Value)
+    assert isinstance(difference, Estimate)
     assert difference.samples >= 6
     grown = series.points[-1].value - series.points[0].value
     assert 0 < difference.value <= grown + 100
@@ -296,7 +296,7 @@ def test_by_label_a_missing_one_is_empty_and_an_unexpected_one_shows(lab):
 
 
 def test_a_dead_targets_rate_still_answers_and_the_guard_finds_it(lab):
-    assert isinstance(lab.live["dying rate"], Value)
+    assert isinstance(lab.live["dying rate"], Estimate)
     assert lab.live["up, healthy"] is None
     assert "down at" in lab.live["up, dying"]
     assert "1 targets where 2 were expected" in lab.live["up, one too few"]

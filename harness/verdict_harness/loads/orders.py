@@ -22,6 +22,8 @@ from .stalls import STALL, Shadow, Stall, merged
 
 #: Seconds by which k6 may begin an order late before its load is another one.
 LATE = 0.25
+_FEW = 5  # orders, of which one was begun on time
+_DRIFT = 0.05  # seconds
 _EARLY = 0.1  # seconds: a timer fires late and never early
 _CUT_OFF = 0.001  # seconds to which the script knows when its scenario began
 _WARMING = 0.5  # seconds that k6 may take from there to have its virtual users, before a ramp begins
@@ -228,15 +230,17 @@ class _Schedule:
         )
 
     def _start(self, slots: Sequence[_Slot], arrivals: Arrivals) -> float:
-        """Return when the load began: as the script says, or else by those of the first second.
+        """Return when the load began: as the script says, or else by those of the first second at most.
 
         No order begins before it is due, so that the one that k6 delayed least tells best.
         """
-        soon = max(5, bisect.bisect_left(self._times, 1.0))
-        first = [
-            slot.at - due for slot, due in zip(slots[:soon], self._times, strict=False) if slot.at == slot.at
+        soon = max(_FEW, bisect.bisect_left(self._times, 1.0))
+        offs = [
+            slot.at - due for slot, due in zip(slots, self._times, strict=False) if not math.isnan(slot.at)
         ]
-        seen = min(first, default=self._course.ended - arrivals.seconds)
+        early = min(offs[:soon], default=self._course.ended - arrivals.seconds)
+        # later ones tell better still, but those of a load that is too fast come earlier and earlier
+        seen = max(min(offs, default=early), early - _DRIFT)
         if not self._raw.start:
             return seen
         latest = self._raw.start + (_WARMING if arrivals.ramping else _CUT_OFF)

@@ -23,13 +23,14 @@ from ..errors import UsageError
 from ..processes import progress
 from ..record import Evidence, Json, Run
 from ..samples import (
+    Estimate,
     NotANumber,
+    NoValue,
+    Partial,
     Prometheus,
     Sample,
     Trouble,
-    Value,
     Window,
-    doubt,
     expressions,
     number,
 )
@@ -158,49 +159,49 @@ class Trial(ClientSide, ServerSide):
 
     def over(self, query: str) -> Sample:
         """Return the series that ``query`` yields over the window."""
-        return doubt(self._prometheus.over(self._filled(query), self.window), *self._down)
+        return self._handed(query, self._prometheus.over(self._filled(query), self.window))
 
     def final(self, query: str) -> Sample:
         """Return what ``query`` yields at the end of the window; ``$window`` in it is the window's length."""
-        return doubt(self._prometheus.instant(self._filled(query), self.window.end), *self._down)
+        return self._handed(query, self._prometheus.instant(self._filled(query), self.window.end))
 
     def at(self, query: str, seconds: float) -> Sample:
         """Return what ``query`` yields so many seconds into the load; before it, if negative."""
-        return doubt(self._prometheus.instant(self._filled(query), self.began + seconds), *self._down)
+        return self._handed(query, self._prometheus.instant(self._filled(query), self.began + seconds))
 
     def afterwards(self, query: str) -> Sample:
         """Return what ``query`` yields after the whole load and one more scrape."""
-        return doubt(self._prometheus.instant(self._filled(query), self.whole.end), *self._down)
+        return self._handed(query, self._prometheus.instant(self._filled(query), self.whole.end))
 
     def each(self, query: str, label: str, keys: Collection[str]) -> dict[str, Sample]:
         """Return one series over the window for each of ``keys``."""
         found = self._prometheus.each(self._filled(query), self.window, label, keys)
-        return {key: doubt(sample, *self._down) for key, sample in found.items()}
+        return {key: self._held(sample) for key, sample in found.items()}
 
     def total(self, counter: str, *, series: int | None = 1) -> Sample:
         """Return by how much a counter grew over the whole load, beginning included, from raw samples."""
-        return doubt(self._prometheus.difference(counter, self.whole, series=series), *self._down)
+        return self._held(self._prometheus.difference(counter, self.whole, series=series))
 
     def growth(self, counter: str, *, series: int | None = 1) -> Sample:
         """Return by how much a counter grew in the window, from raw samples."""
-        return doubt(self._prometheus.difference(counter, self.window, series=series), *self._down)
+        return self._held(self._prometheus.difference(counter, self.window, series=series))
 
     def rate(self, counter: str, *, per: float = 1.0, series: int | None = 1) -> Sample:
         """Return how fast a counter grew in the window, from raw samples."""
-        return doubt(self._prometheus.rate(counter, self.window, per=per, series=series), *self._down)
+        return self._held(self._prometheus.rate(counter, self.window, per=per, series=series))
 
     def ratio(self, part: str, of: str, *, series: tuple[int | None, int | None] = (1, 1)) -> Sample:
         """Return the growth of one counter divided by that of another in the window, from raw samples."""
         query = f"{part} / {of}"
         parts = self._prometheus.difference(part, self.window, series=series[0])
         wholes = self._prometheus.difference(of, self.window, series=series[1])
-        if not isinstance(parts, Value):
+        if not isinstance(parts, Estimate):
             return parts
-        if not isinstance(wholes, Value):
+        if not isinstance(wholes, Estimate):
             return wholes
         if not wholes.value:
             return NotANumber(query, f"{of} did not grow")
-        return number(query, parts.value / wholes.value, self.window.end, samples=parts.samples)
+        return number(query, (parts.value or 0.0) / wholes.value, self.window.end, n=parts.n)
 
     def client(self, what: str) -> Sample:
         """Return an exact figure of k6's own raw samples.
@@ -212,9 +213,9 @@ class Trial(ClientSide, ServerSide):
         """
         query = f"k6 raw samples of {self.load.name}: {what}"
         if what == "answered":
-            return number(query, self.answered, self.whole.end, samples=max(1, self.load.requests))
+            return number(query, self.answered, self.whole.end, n=max(1, self.load.requests))
         value = self.load.failed if what == "failed" else self.load.percentiles.get(what, math.nan) / 1000
-        return number(query, value, self.window.end, samples=self.load.measured)
+        return number(query, value, self.window.end, n=self.load.measured)
 
     def pace(self, what: Literal["begun", "succeeded"] = "succeeded") -> Sample:
         """Return how many requests a second began in the window, or of them succeeded: of k6's raw samples.
@@ -224,7 +225,7 @@ class Trial(ClientSide, ServerSide):
         first, last = (round(moment - self.began) for moment in (self.window.start, self.window.end))
         counts = (self.load.begun if what == "begun" else self.load.succeeded)[first:last]
         query = f"k6 raw samples of {self.load.name}: {what} in seconds {first} to {last}"
-        return number(query, sum(counts) / max(1, last - first), self.window.end, samples=sum(counts))
+        return number(query, sum(counts) / max(1, last - first), self.window.end, n=sum(counts))
 
     @property
     def name(self) -> str:
@@ -235,6 +236,17 @@ class Trial(ClientSide, ServerSide):
     def answered(self) -> int:
         """How many requests of the whole load got an HTTP answer, of whatever status."""
         return self.load.requests - self.load.statuses.get("0", 0)
+
+    def _handed(self, query: str, found: Sample) -> Sample:
+        """Return what was found; nothing of k6's own series where k6 could not hand all of them over."""
+        lost = self.load.unpushed if "k6_" in query else ""
+        return Partial(query, lost) if lost else self._held(found)
+
+    def _held(self, found: Sample) -> Sample:
+        """Return what was found; nothing where a target was down, since an expression may hide that."""
+        if not self._down or isinstance(found, NoValue):
+            return found
+        return Partial(found.query, "; ".join(self._down))
 
     def _filled(self, query: str) -> str:
         return query.replace("$window", f"{max(1, round(self.window.seconds))}s").replace(

@@ -36,6 +36,7 @@ _EXITS = {
     109: "it panicked",
 }
 _INSUFFICIENT = "Insufficient VUs"
+_STOPPING = "Stopping output 0 failed"  # the first one, which hands samples to Prometheus
 _CROSSED = re.compile(r"^thresholds on metrics? .* (has|have) been crossed")  # for the criteria to judge
 _FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
 _INTERRUPTED = 105
@@ -106,7 +107,7 @@ def read_log(path: Path) -> Log:
         if fields.get("level") not in ("error", "fatal", "panic"):
             continue
         message = fields.get("msg", line)
-        if "output" in fields:
+        if "output" in fields or message.startswith(_STOPPING):
             pushes[f"{message}: {fields.get('error', '')}".strip(": ")] += 1
         elif "executor" in fields:
             thrown[" ".join(message.split())[:_SHOWN]] += 1

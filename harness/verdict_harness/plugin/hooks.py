@@ -299,7 +299,7 @@ class Criteria(terminal.Beside):
             return
         error = call.excinfo.value if call.excinfo else None
         ours = error is None or isinstance(error, (HarnessError, *_WORDS_ENOUGH))
-        message = f"{judged.verdict}: {judged.finding.reason}"
+        message = f"{judged.verdict}: {judged.finding.sentence}"
         shown = terminal.Block(block(judged, run), message, None if ours else found.longrepr)
         if judged.verdict is Verdict.INCONCLUSIVE:
             self._shown.append((found, shown))

@@ -15,7 +15,7 @@ from pathlib import Path
 from ..errors import EvidenceError
 from ..record import write_atomic
 from ..verdicts import Judged, Verdict
-from .page import quantity
+from .page import figure, interval
 
 KEY = "criterion"
 _OUTCOMES = ("failure", "error", "skipped")
@@ -32,8 +32,11 @@ def properties(judged: Judged) -> list[tuple[str, str]]:
         ("unit", finding.unit),
         ("limit", finding.limit),
         ("query", finding.query),
+        ("interval", interval(finding)),
         ("samples", str(finding.samples)),
-        ("reason", finding.reason),
+        ("reason", finding.sentence),
+        ("decides", finding.decides),
+        ("doubts", "; ".join(doubt.text for doubt in finding.doubts)),
         ("evidence", " ".join(judged.evidence)),
     ]
 
@@ -114,11 +117,11 @@ def _fill(case: ET.Element, judged: Judged) -> None:
     tag = {Verdict.FAIL: "failure", Verdict.INCONCLUSIVE: "error"}.get(judged.verdict)
     if tag:
         finding = judged.finding
-        value = f" {quantity(finding.value, finding.unit)}, limit {finding.limit}:" if finding.limit else ""
+        value = f" {figure(finding)}, limit {finding.limit}:" if finding.limit else ""
         node = ET.Element(
-            tag, type=str(judged.verdict), message=_fit(f"{judged.verdict}{value} {finding.reason}")
+            tag, type=str(judged.verdict), message=_fit(f"{judged.verdict}{value} {finding.sentence}")
         )
-        node.text = _fit("\n\n".join(text for text in texts if text) or finding.reason)
+        node.text = _fit("\n\n".join(text for text in texts if text) or finding.sentence)
         case.insert(1, node)
 
 

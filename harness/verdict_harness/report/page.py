@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -70,6 +72,67 @@ def quantity(value: float | None, unit: str) -> str:
     return f"{number} {unit}".strip()
 
 
+def figure(finding: Finding) -> str:
+    """Show a finding's value, with its interval unless it is known exactly."""
+    known = interval(finding)
+    if finding.value is None and known:
+        return known
+    return quantity(finding.value, finding.unit) + (f" ({known})" if known else "")
+
+
+def interval(finding: Finding) -> str:
+    """Show between which ends a number lies; empty if it is known exactly, or not at all.
+
+    >>> from ..verdicts import without_value
+    >>> interval(dataclasses.replace(without_value(Verdict.PASS, ""), unit="ms", interval=(20.0, math.inf)))
+    '>= 20 ms'
+    """
+    if finding.interval is None or finding.interval[0] == finding.interval[1]:
+        return ""
+    lo, hi = finding.interval
+    if math.isinf(hi):
+        return "not bounded" if math.isinf(lo) else f">= {quantity(lo, finding.unit)}"
+    if math.isinf(lo):
+        return f"<= {quantity(hi, finding.unit)}"
+    return f"{quantity(lo, '')} to {quantity(hi, finding.unit)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A doubt that is said once, with the criteria that name it.
+
+    Attributes:
+        number: that they name it by.
+        text: what it says.
+        instrument: whose trouble it is; empty if nobody's.
+        criteria: their ids.
+    """
+
+    number: int
+    text: str
+    instrument: str
+    criteria: tuple[str, ...]
+
+
+def notes(judged: Sequence[Judged]) -> dict[str, Note]:
+    """Return, by their text, the doubts that leave the verdict of several criteria open."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for one in judged:
+        if doubt := one.finding.doubt:
+            found.setdefault(doubt.text, []).append((one.criterion.id, doubt.instrument))
+    several = {text: named for text, named in found.items() if len(named) > 1}
+    return {
+        text: Note(number, text, named[0][1], tuple(name for name, _ in named))
+        for number, (text, named) in enumerate(several.items(), start=1)
+    }
+
+
+def reason(finding: Finding, known: Mapping[str, Note]) -> str:
+    """Return why a finding has its verdict; a doubt that is said elsewhere is only named."""
+    note = known.get(finding.doubt.text) if finding.doubt else None
+    return finding.told(f"doubt {note.number}") if note else finding.sentence
+
+
 def instant(moment: dt.datetime) -> str:
     """Show a moment in UTC, whatever the zone of the machine that reads it.
 
@@ -94,6 +157,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
         "experiments": {name: str(verdict) for name, verdict in whole.experiments.items()},
         "failures": list(outcome.failures),
         "troubles": list(outcome.troubles),
+        "doubts": [dataclasses.asdict(note) for note in notes(outcome.judged).values()],
         "criteria": [_entry(judged) for judged in outcome.judged],
     }
 
@@ -103,25 +167,13 @@ def _entry(judged: Judged) -> dict[str, Any]:
     return {
         "id": criterion.id,
         "experiment": criterion.experiment,
-        **_fields(judged.finding),
+        **judged.finding.to_json(),
         "asr": criterion.asr,
         "counts_as": str(judged.counts_as),
         "criterion": criterion.sentence,
         "test": criterion.test,
         "evidence": list(judged.evidence),
-        "findings": [_fields(finding) for finding in judged.findings],
-    }
-
-
-def _fields(finding: Finding) -> dict[str, Any]:
-    return {
-        "verdict": str(finding.verdict),
-        "value": finding.value,
-        "unit": finding.unit,
-        "limit": finding.limit,
-        "query": finding.query,
-        "samples": finding.samples,
-        "reason": finding.reason,
+        "findings": [finding.to_json() for finding in judged.findings],
     }
 
 
@@ -130,18 +182,21 @@ def block(judged: Judged, run: Run) -> str:
     finding, criterion = judged.finding, judged.criterion
     rows = [
         ("criterion", criterion.sentence or criterion.id),
-        ("value", quantity(finding.value, finding.unit)),
+        ("value", figure(finding)),
         ("limit", finding.limit),
-        ("samples", str(finding.samples) if finding.samples else ""),
+        ("rests on", f"{finding.samples} {finding.counted}" if finding.samples else ""),
         ("query", finding.query),
         ("reason", finding.reason),
+        ("in doubt", finding.doubt.text if finding.doubt else ""),
+        ("otherwise", finding.otherwise),
+        ("decides", finding.decides),
         ("evidence", "\n".join(str(run.directory / path) for path in judged.evidence) or str(run.directory)),
         ("judge again", f"pytest --judge {run.directory}"),
     ]
     others = [
         other for other in judged.findings if other is not finding and other.verdict > Verdict.CONDITIONAL
     ]
-    rows[6:6] = [("also", f"{other.verdict}: {other.reason}") for other in others]
+    rows[9:9] = [("also", f"{other.verdict}: {other.sentence}") for other in others]
     lines = [f"{finding.verdict}  {criterion.id}"]
     for label, text in rows:
         if text:
@@ -179,6 +234,9 @@ def html(outcome: Outcome) -> str:
         counts={verdict: sum(j.verdict is verdict for j in outcome.judged) for verdict in Verdict},
         meaning=MEANING,
         quantity=quantity,
+        figure=figure,
+        reason=reason,
+        notes=notes(outcome.judged),
         plots={
             judged.criterion.id: [
                 # Drawn by us, its texts escaped by the drawing library.

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..samples import Quantity, Series, Unit, Value, ratio
+from ..samples import Estimate, Point, Quantity, Series, Unit, Windows, ratio
 from ..verdicts import AtLeast, Below, Budget, Exhibit, Within
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class _Chart:
     limits: list[tuple[str, float, str]]
     warm_up: float
     across: str = _TIME
+    spans: Sequence[tuple[float, float, float]] = ()
 
     @property
     def of_time(self) -> bool:
@@ -57,7 +58,7 @@ class _Chart:
 
 
 def draw(name: str, exhibits: Sequence[Exhibit]) -> list[Plot]:
-    """Draw every series among ``exhibits`` as small multiples that share their axis of values.
+    """Draw series, and windows with their intervals, as small multiples that share their axis of values.
 
     Single values whose labels are numbers of the same thing, such as ``"100 users"`` and ``"1000 users"``,
     are drawn in one, against those numbers.
@@ -66,7 +67,12 @@ def draw(name: str, exhibits: Sequence[Exhibit]) -> list[Plot]:
         name: unique in the page; it keeps the ids of one drawing from meeting another's.
         exhibits: what one criterion was judged by; what can't be drawn is left out.
     """
-    charts = [_chart(exhibit) for exhibit in exhibits if isinstance(exhibit.sample, Series)]
+    charts = [
+        _chart(exhibit, exhibit.sample)
+        for exhibit in exhibits
+        if isinstance(exhibit.sample, Series | Windows)
+    ]
+    charts = [chart for chart in charts if chart.points]
     charts += _against(exhibits)
     values = [value for chart in charts for _, value in chart.points]
     marks = [value for chart in charts for _, value, _ in chart.limits]
@@ -76,16 +82,21 @@ def draw(name: str, exhibits: Sequence[Exhibit]) -> list[Plot]:
     ]
 
 
-def _chart(exhibit: Exhibit) -> _Chart:
-    sample = exhibit.sample
-    assert isinstance(sample, Series)  # noqa: S101 - for the type checker; draw() chose it
+def _chart(exhibit: Exhibit, sample: Series | Windows) -> _Chart:
+    spans: list[tuple[float, float, float]] = []
+    if isinstance(sample, Series):
+        points = sample.points
+    else:  # each part where it ends; one without a value as low as it may be
+        points = tuple(Point(part.at, part.lo if part.value is None else part.value) for part in sample.parts)
+        spans = [(part.at, part.lo, part.hi) for part in sample.parts if part.lo < part.hi]
     quantities = list(_limits(exhibit.expectation))
     unit = quantities[0][0].unit if quantities else Unit("", ratio.scale, "")
-    origin, begin = _start(exhibit, sample.points[0].time)
+    origin, begin = _start(exhibit, points[0].time if points else 0.0)
     return _Chart(
         title=exhibit.label or "over the load",
         unit=unit.symbol,
-        points=[(point.time - origin, unit.of(point.value)) for point in sample.points],
+        points=[(point.time - origin, unit.of(point.value)) for point in points],
+        spans=[(at - origin, unit.of(lo), unit.of(hi)) for at, lo, hi in spans],
         limits=[(str(limit).strip(), unit.of(limit.base), colour) for limit, colour in quantities],
         warm_up=begin - origin,
     )
@@ -96,7 +107,7 @@ def _against(exhibits: Sequence[Exhibit]) -> Iterator[_Chart]:
     found: dict[str, list[tuple[float, Exhibit]]] = {}
     for exhibit in exhibits:
         numbered = _NUMBERED.fullmatch(exhibit.label)
-        if numbered and isinstance(exhibit.sample, Value):
+        if numbered and isinstance(exhibit.sample, Estimate):
             found.setdefault(numbered[2], []).append((float(numbered[1]), exhibit))
     for across, members in found.items():
         if len(members) > 1:
@@ -106,7 +117,9 @@ def _against(exhibits: Sequence[Exhibit]) -> Iterator[_Chart]:
                 title=f"against {across}",
                 unit=unit.symbol,
                 points=sorted(
-                    (x, unit.of(one.sample.value)) for x, one in members if isinstance(one.sample, Value)
+                    (x, unit.of(one.sample.value))
+                    for x, one in members
+                    if isinstance(one.sample, Estimate) and one.sample.value is not None
                 ),
                 limits=[(str(limit).strip(), unit.of(limit.base), colour) for limit, colour in quantities],
                 warm_up=0.0,
@@ -179,6 +192,11 @@ def _paint(axes: Axes, chart: _Chart) -> None:
     axes.plot(
         times, values, color=_LINE, linewidth=1.6, marker="" if chart.of_time and len(times) > 1 else "o"
     )
+    top = max(
+        [*values, *(mark for _, mark, _ in chart.limits), *(hi for *_, hi in chart.spans if hi < math.inf)]
+    )
+    for at, lo, hi in chart.spans:  # what nothing bounds reaches to the top of all that is drawn
+        axes.vlines(at, max(lo, min(0.0, *values)), min(hi, top), color=_LINE, linewidth=1.1, alpha=0.6)
     for text, value, colour in chart.limits:
         axes.axhline(value, color=colour, linewidth=1.1, linestyle=(0, (4, 2)))
         axes.annotate(

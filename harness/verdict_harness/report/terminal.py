@@ -15,7 +15,7 @@ from rich.text import Text
 
 from ..processes import progress
 from ..verdicts import Comparison, Judged, Verdict
-from .page import Outcome, quantity
+from .page import Outcome, figure, notes, reason
 
 LEAST_WIDTH = 100
 _LONG = 30
@@ -121,6 +121,7 @@ def table(outcome: Outcome) -> Table:
     grid.add_column("criterion", overflow="fold")
     for heading in ("value", "limit"):
         grid.add_column(heading, overflow="fold", justify="right")
+    grid.add_column("n", justify="right", no_wrap=True)
     grid.add_column("verdict", no_wrap=True)
     grid.add_column("evidence", overflow="fold")
     previous: Judged | None = None
@@ -131,8 +132,9 @@ def table(outcome: Outcome) -> Table:
         finding = judged.finding
         grid.add_row(
             Text(judged.criterion.id),
-            Text(quantity(finding.value, finding.unit)),
+            Text(figure(finding)),
             Text(finding.limit),
+            Text(str(finding.samples) if finding.samples else ""),
             word(judged.verdict),
             Text(_short(judged.evidence)),
         )
@@ -140,15 +142,17 @@ def table(outcome: Outcome) -> Table:
 
 
 def _reasons(outcome: Outcome) -> Group:
-    """One line for each criterion that did not pass: the end of a log is what people read first."""
+    """One line for each criterion that did not pass, and for each doubt that several share."""
     lines: list[RenderableType] = []
+    known = notes(outcome.judged)
     for judged in outcome.judged:
         if judged.verdict is not Verdict.PASS:
-            reason = (judged.finding.reason.splitlines() or [""])[0]
-            line = Text.assemble((judged.criterion.id, "bold"), " ", word(judged.verdict), f" {reason}")
+            why = (reason(judged.finding, known).splitlines() or [""])[0]
+            line = Text.assemble((judged.criterion.id, "bold"), " ", word(judged.verdict), f" {why}")
             if judged.counts_as is not judged.verdict:
                 line.append(f" (counts as {judged.counts_as})")
             lines.append(line)
+    lines += [Text.assemble((f"doubt {note.number}", "bold"), f" {note.text}") for note in known.values()]
     return Group(*lines, *([""] if lines else []))
 
 

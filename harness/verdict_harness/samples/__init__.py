@@ -1,13 +1,14 @@
-"""Questions to Prometheus about a stretch of time, and typed answers with their units."""
+"""Questions to Prometheus about a stretch of time, and answers: intervals with their doubts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from .. import _later
-from .doubts import Doubt, Trouble
+from .chance import Ranks, family, least, ranks, slope
+from .doubts import Doubt, Trouble, bound
 from .estimate import Estimate, Windows, exact
-from .observed import Asked, Span, Unknown, quantile, share, windows
+from .observed import Asked, Span, Unknown, bucket_quantile, quantile, rate, ratio_of, share, windows
 from .sample import (
     Empty,
     Failed,
@@ -19,8 +20,6 @@ from .sample import (
     Series,
     Several,
     Stale,
-    Value,
-    doubt,
     number,
 )
 from .units import Quantity, Unit, count, mebibytes, ms, per_minute, per_second, percent, ratio, seconds, us
@@ -55,6 +54,7 @@ __all__ = [
     "Point",
     "Prometheus",
     "Quantity",
+    "Ranks",
     "Rule",
     "Rules",
     "Sample",
@@ -66,14 +66,16 @@ __all__ = [
     "Trouble",
     "Unit",
     "Unknown",
-    "Value",
     "Window",
     "Windows",
+    "bound",
+    "bucket_quantile",
     "clock",
     "count",
-    "doubt",
     "exact",
     "expressions",
+    "family",
+    "least",
     "mebibytes",
     "ms",
     "number",
@@ -81,9 +83,13 @@ __all__ = [
     "per_second",
     "percent",
     "quantile",
+    "ranks",
+    "rate",
     "ratio",
+    "ratio_of",
     "seconds",
     "share",
+    "slope",
     "us",
     "windows",
 ]

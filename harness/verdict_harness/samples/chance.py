@@ -140,7 +140,7 @@ def mean(value: float, deviation: float, n: int, level: float = SURE) -> Interva
 
 
 class Line(NamedTuple):
-    """A straight line through points, and bounds of its slope per second."""
+    """How steep a straight line through points is, per second, and bounds of that."""
 
     slope: float
     lo: float
@@ -148,25 +148,38 @@ class Line(NamedTuple):
 
 
 def slope(points: Sequence[tuple[float, float]], batches: int = 8, level: float = SURE) -> Line | None:
-    """Return how steeply points rise, or ``None`` where there are too few of them to say.
+    """Return how steeply points rise, or ``None`` where there are too few of them to say (Theil and Sen).
 
-    The line goes through the medians of batches, so that neither a spike nor what follows from one another
-    (garbage that waits for its collection) makes it look surer than it is.
+    Between every two of the medians of a few batches there is a slope; the middle one is the answer, and how
+    many of them chance may have turned round (Kendall) bounds it. So neither a spike nor what follows from
+    one another, such as garbage that waits for its collection, makes it look surer than it is.
 
     >>> slope([(t, 3 + 2 * t) for t in range(80)])
     Line(slope=2.0, lo=2.0, hi=2.0)
     """
     groups = _batches(points, batches)
-    if len(groups) < 4:  # noqa: PLR2004 - a line and its spread
-        return None
     times = [statistics.fmean(time for time, _ in group) for group in groups]
-    levels = [statistics.median(level for _, level in group) for group in groups]
-    steep, base = statistics.linear_regression(times, levels)
-    squares = math.fsum((y - base - steep * x) ** 2 for x, y in zip(times, levels, strict=True))
-    middle = statistics.fmean(times)
-    spread = math.fsum((x - middle) ** 2 for x in times)
-    aside = student(len(groups) - 2, level) * math.sqrt(squares / (len(groups) - 2) / spread)
-    return Line(steep, steep - aside, steep + aside)
+    levels = [statistics.median(height for _, height in group) for group in groups]
+    marks = list(zip(times, levels, strict=True))
+    slopes = sorted((d - b) / (c - a) for (a, b), (c, d) in itertools.combinations(marks, 2))
+    turned = _turned(len(groups), level)
+    if turned is None:
+        return None
+    return Line(statistics.median(slopes), slopes[turned], slopes[-1 - turned])
+
+
+@lru_cache(maxsize=64)
+def _turned(n: int, level: float) -> int | None:
+    """Return how many of the slopes between ``n`` points may lie beyond a bound; ``None``: too few points."""
+    ways = [1]  # of so many points to have 0, 1, 2, … pairs the wrong way round
+    for size in range(2, n + 1):
+        ways = [sum(ways[max(0, k - size + 1) : k + 1]) for k in range(len(ways) + size - 1)]
+    likely = itertools.accumulate(way / math.factorial(n) for way in ways)
+    return (
+        sum(each <= 1 - level for each in likely) - 1
+        if n > 1 and 1 / math.factorial(n) <= 1 - level
+        else None
+    )
 
 
 @lru_cache(maxsize=256)

@@ -178,7 +178,7 @@ def share(asked: Asked, hits: int, of: int, unknown: Sequence[Unknown] = ()) -> 
     return estimate
 
 
-def ratio(
+def ratio_of(
     asked: Asked, pairs: Sequence[tuple[float, float]], *, n: int, deviation: float | None = None
 ) -> Estimate | NoValue:
     """Return how much of one thing there is for each of another, such as matches per order.
@@ -191,7 +191,7 @@ def ratio(
         deviation: how far the first amount strays for one of the second, if the load has it so; else the
             stretches tell.
 
-    >>> matches = ratio(Asked("matches per order", at=0.0), [(547, 510)], n=510, deviation=1.196)
+    >>> matches = ratio_of(Asked("matches per order", at=0.0), [(547, 510)], n=510, deviation=1.196)
     >>> [round(end, 3) for end in matches.interval]
     [0.985, 1.16]
     """
@@ -222,7 +222,7 @@ def rate(
     >>> rate(Asked("matches", at=0.0), [(85, 5), (88, 5), (82, 5), (85, 5)], n=340, per=60).value
     1020.0
     """
-    return ratio(asked, [(count, seconds / per) for count, seconds in stretches], n=n)
+    return ratio_of(asked, [(count, seconds / per) for count, seconds in stretches], n=n)
 
 
 def windows(

@@ -25,8 +25,9 @@ from typing import Any
 from ..record import Evidence, Json
 from ..systems import Address
 from .answers import Question, Track, holes, named, not_numbers, one, read, resets, whole
+from .estimate import Estimate
 from .fetch import fetch
-from .sample import Empty, Failed, NotANumber, NoValue, Partial, Sample, Several, Stale, Value, number
+from .sample import Empty, Failed, NotANumber, NoValue, Partial, Sample, Several, Stale, number
 from .window import Window, clock
 
 _HISTORY = 300.0  # seconds looked back to tell what went away from what never was
@@ -75,7 +76,7 @@ class Prometheus:
             return tracks
         track = one(query, tracks)
         if isinstance(track, Track):
-            return number(query, track.points[0].value, at)
+            return number(query, track.points[0].value, at, n=1)
         return self.gone(track, at) if isinstance(track, Empty) else track
 
     def over(self, query: str, window: Window) -> Sample:
@@ -130,7 +131,7 @@ class Prometheus:
                 ``None`` for any number from one on.
 
         Returns:
-            A :class:`Value` that rests on all raw samples; :class:`Partial` if the counter was
+            An :class:`~.estimate.Estimate` that rests on all raw samples; :class:`Partial` if the counter was
             reset, the window is not covered, or there are fewer series than ``series``.
         """
         return self._growth(counter, window, series, per=None)
@@ -185,11 +186,11 @@ class Prometheus:
         for each in grown:
             if isinstance(each, NoValue):
                 return each
-        values = [each for each in grown if isinstance(each, Value)]
+        values = [each for each in grown if isinstance(each, Estimate)]
         samples = sum(each.samples for each in values)
-        return number(query, math.fsum(each.value for each in values), window.end, samples)
+        return number(query, math.fsum(each.value or 0.0 for each in values), window.end, samples)
 
-    def _grown(self, query: str, track: Track, window: Window, per: float | None) -> Value | NoValue:
+    def _grown(self, query: str, track: Track, window: Window, per: float | None) -> Estimate | NoValue:
         points = track.points
         if bad := not_numbers(points, f"of {len(points)} raw samples"):
             return NotANumber(query, f"{track}: {bad}")

@@ -3,8 +3,9 @@
 ::
 
     Sample
-    ├── Value        one number
-    ├── Series       one number for each point of a window, none missing
+    ├── Estimate     one number, known up to an interval
+    ├── Windows      the same number of a whole stretch of time and of its parts
+    ├── Series       one number for each point of a stretch of time, none missing
     └── NoValue      no number, and why; an expectation makes INCONCLUSIVE of it
         ├── Empty        nothing there, and nothing shortly before
         ├── Stale        nothing there any more
@@ -13,8 +14,8 @@
         ├── Partial      less than was asked for: points missing, a counter reset, a warning
         └── Failed       the question could not be asked, or was refused
 
-A :class:`Value` or :class:`Series` can't be made of NaN or infinity, so nobody
-who holds one has to check again.
+An :class:`~.estimate.Estimate` or :class:`Series` can't be made of NaN, so
+nobody who holds one has to check again.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
+
+from .estimate import Estimate, Windows, exact
 
 
 class Point(NamedTuple):
@@ -36,32 +39,6 @@ class Point(NamedTuple):
 
     time: float
     value: float
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """One finite number.
-
-    Attributes:
-        query: the question it answers.
-        value: in base units.
-        at: unix seconds it holds for.
-        samples: how many measurements it rests on, as far as is known; at least one.
-
-    Raises:
-        ValueError: NaN, infinite or resting on nothing; use :func:`number` for what may be any of these.
-    """
-
-    query: str
-    value: float
-    at: float
-    samples: int = 1
-
-    def __post_init__(self) -> None:
-        if not math.isfinite(self.value):
-            raise ValueError(f"{self.value} is not a number: {self.query}")
-        if self.samples < 1:
-            raise ValueError(f"{self.value} rests on {self.samples} samples: {self.query}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,41 +124,37 @@ class Failed(NoValue):
     __slots__ = ()
 
 
-Sample: TypeAlias = Value | Series | NoValue
+Sample: TypeAlias = Estimate | Windows | Series | NoValue
 
 
-def number(query: str, value: float, at: float, samples: int = 1) -> Value | NotANumber | Empty:
-    """Return ``value`` as a sample: of something else than Prometheus, or of arithmetic on samples.
-
-    >>> number("k6: p99", 0.012, at=0.0, samples=5100).value
-    0.012
-    >>> number("k6: p99", float("nan"), at=0.0).reason
-    'the answer is nan'
-    >>> number("k6: p99", 0.0, at=0.0, samples=0).reason
-    'it rests on no samples'
-    """
-    if samples < 1:
-        return Empty(query, "it rests on no samples")
-    if math.isfinite(value):
-        return Value(query, value, at, samples)
-    return NotANumber(query, f"the answer is {value}")
-
-
-def doubt(sample: Sample, *troubles: str | None) -> Sample:
-    """Return ``sample``, or what is left of it where there is reason not to trust it: no value.
+def number(  # noqa: PLR0913 - as exact()
+    query: str,
+    value: float,
+    at: float,
+    n: int,
+    *,
+    seconds: float | None = None,
+    counted: str = "observations",
+) -> Estimate | NotANumber | Empty:
+    """Return a number that is known exactly, or why it is none; see :func:`~.estimate.exact`.
 
     Args:
-        sample: what was measured.
-        troubles: reasons; ``None`` and ``""`` are none.
+        query: what was asked.
+        value: in base units; perhaps NaN.
+        at: unix seconds it holds for.
+        n: the observations that it rests on, perhaps none.
+        seconds: how long it took to observe them.
+        counted: what they are, in the plural.
 
-    >>> doubt(Value("q", 1.0, at=0.0), None)
-    Value(query='q', value=1.0, at=0.0, samples=1)
-    >>> doubt(Value("q", 1.0, at=0.0), "target b was down", "437 iterations dropped")
-    Partial(query='q', reason='target b was down; 437 iterations dropped', samples=1)
+    >>> number("orders lost", 0, at=0.0, n=5100).interval
+    (0, 0)
+    >>> number("k6: p99", float("nan"), at=0.0, n=5100).reason
+    'the answer is nan'
+    >>> number("orders lost", 0, at=0.0, n=0).reason
+    'it rests on no observations'
     """
-    reasons = [trouble for trouble in troubles if trouble]
-    if not reasons:
-        return sample
-    if isinstance(sample, NoValue):
-        return replace(sample, reason="; ".join((sample.reason, *reasons)))
-    return Partial(sample.query, "; ".join(reasons), sample.samples)
+    if n < 1:
+        return Empty(query, f"it rests on no {counted}")
+    if not math.isfinite(value):
+        return NotANumber(query, f"the answer is {value}")
+    return exact(query, value, at, n=n, seconds=seconds, counted=counted)

@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from dataclasses import dataclass
 
 from ..errors import UsageError
-from ..samples import NoValue, Quantity, Sample, Series, Value, percent
-from .expectation import below, finding, nothing, positive
+from ..samples import Estimate, NoValue, Quantity, Sample, Series, Unit, Windows, percent
+from .expectation import judge, nothing, positive, shown, unfit
 from .finding import Finding
+from .limits import Below
+from .quotient import quotient
 from .verdict import Verdict
+from .zones import Cut, Zones
 
-_TIMES = "x"
+_TIMES = Unit("x", 1.0, "multiple")
+_PLAIN = Unit("", 1.0, "")
+_ONE_EACH = "a series was given where one number is compared with one; ask for it over the whole window"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A value is not much more, or less, than one measured before.
+    """A number is not much more, or less, than one measured before.
 
-    Both are single numbers, such as the p99 of everything in a window: a
-    series' worst point grows with its length, and its median hides a spike, so
-    neither says what changed.
+    The change has an interval made of both numbers' own; see :func:`~.quotient.quotient`.  Of windows, the
+    wholes are compared: the worst of several grows with their number, so it says nothing of what changed.
 
     Attributes:
-        before: the value to compare with.
+        before: the number to compare with.
         at_most: change upwards that is tolerated, itself included.
         at_least: change downwards that is tolerated (negative, itself included); ``None`` for any.
-        below: a limit that the value has to stay under besides, whatever it was before.
-        resolution: how finely both were measured, such as the width of the histogram's bucket that
-            they lie in. A change that is not clear of its limit by that much is INCONCLUSIVE.
+        below: a limit that the number has to stay under besides, whatever it was before.
         otherwise: the verdict where the change is too much; breaching ``below`` is always a FAIL.
 
-    >>> from verdict_harness.samples import ms
-    >>> change = Change(Value("p99", 0.010, at=0.0), at_most=10 * percent, below=200 * ms)
-    >>> print(change, change.judge(Value("p99", 0.0105, at=60.0)).reason, sep=": ")
+    >>> from verdict_harness.samples import exact, ms
+    >>> change = Change(exact("p99", 0.010, at=0.0, n=5100), at_most=10 * percent, below=200 * ms)
+    >>> print(change, change.judge(exact("p99", 0.0105, at=60.0, n=5100)).reason, sep=": ")
     <= +10 % and < 200 ms: +5 %, from 10 ms to 10.5 ms
     """
 
@@ -40,24 +44,34 @@ class Change:
     at_most: Quantity = 10 * percent
     at_least: Quantity | None = None
     below: Quantity | None = None
-    resolution: Quantity | None = None
     otherwise: Verdict = Verdict.FAIL
 
     def __post_init__(self) -> None:
-        positive("Change", self.at_most, self.below, self.resolution)
+        positive("Change", self.at_most, self.below)
         (1 * percent).same_dimension(self.at_most)
         if self.at_least is not None and not -1 <= (1 * percent).same_dimension(self.at_least).base <= 0:
             raise UsageError(
                 "at_least is a change downwards", expected="-100 % to 0 %", found=str(self.at_least)
             )
-        if self.below is not None and self.resolution is not None:
-            self.below.same_dimension(self.resolution)
 
     def __str__(self) -> str:
         text = f"<= +{self.at_most}"
         if self.at_least is not None:
             text += f" and >= {self.at_least}"
         return text + (f" and < {self.below}" if self.below is not None else "")
+
+    @property
+    def zones(self) -> Zones:
+        """See :class:`~.expectation.Zoned`."""
+        most = Cut(self.at_most.base, below=True)
+        if self.at_least is None:
+            return Zones((most,), (Verdict.PASS, self.otherwise), percent)
+        least = Cut(self.at_least.base, below=False)
+        return Zones((least, most), (self.otherwise, Verdict.PASS, self.otherwise), percent)
+
+    def told(self, verdict: Verdict, value: float | None, *, sure: bool) -> str:  # noqa: ARG002
+        """See :class:`~.expectation.Zoned`."""
+        return ""
 
     def badness(self, value: float) -> float:
         """See :meth:`Expectation.badness`."""
@@ -68,50 +82,51 @@ class Change:
         if isinstance(sample, NoValue):
             return nothing(self, sample, percent.symbol)
         if isinstance(sample, Series) or isinstance(self.before, Series):
-            reason = (
-                "a series was given where one number is compared with one; ask for it over the whole window"
-            )
-            return finding(self, sample, Verdict.INCONCLUSIVE, None, percent.symbol, reason)
-        breach = ""
-        if self.below is not None and not below(sample.value, self.below.base):
-            breach = f"{self._show(sample.value)} is not below {self.below}"
-        if isinstance(self.before, NoValue) or self.before.value <= 0:
-            if breach:
-                return finding(self, sample, Verdict.FAIL, None, percent.symbol, breach)
-            if isinstance(self.before, NoValue):
-                return nothing(self, self.before, percent.symbol, "before: ")
-            reason = f"before: {self._show(self.before.value)}, of which no change can be told"
-            return finding(self, sample, Verdict.INCONCLUSIVE, None, percent.symbol, reason)
-        change = sample.value / self.before.value - 1
-        told = (
-            f"{percent.of(change):+.3g} %, from {self._show(self.before.value)} to {self._show(sample.value)}"
-        )
-        verdict, reason = self._compare(self.before.value, sample.value)
-        if breach:
-            verdict, reason = Verdict.FAIL, f"; {breach}"
-        fewest = min(self.before.samples, sample.samples)
-        return finding(
-            self, sample, verdict, percent.of(change), percent.symbol, told + reason, samples=fewest
+            return unfit(self, sample, percent.symbol, _ONE_EACH)
+        limit = None if self.below is None else Below(self.below).judge(sample)
+        after = sample.whole if isinstance(sample, Windows) else sample
+        before = self.before.whole if isinstance(self.before, Windows) else self.before
+        change = self._compare(before, after)
+        if limit is None or limit.verdict < max(change.verdict, Verdict.INCONCLUSIVE):
+            return change
+        if change.interval is None:
+            return dataclasses.replace(limit, limit=str(self))
+        if change.verdict is limit.verdict:
+            return dataclasses.replace(change, reason=f"{change.reason}; {limit.reason}")
+        return dataclasses.replace(
+            change,
+            verdict=limit.verdict,
+            reason=f"{change.reason.partition(': whether')[0]}; {limit.reason}",
+            doubt=limit.doubt,
+            decides=limit.decides,
         )
 
-    def _compare(self, before: float, after: float) -> tuple[Verdict, str]:
-        """Judge the change alone: too much, within, or too near to its limit to be told."""
-        upper = before * (1 + self.at_most.base)
-        over = [after - upper if below(upper, after) else min(after - upper, 0.0)]
-        if self.at_least is not None:
-            lower = before * (1 + self.at_least.base)
-            over.append(lower - after if below(after, lower) else min(lower - after, 0.0))
-        beyond = max(over)  # how far outside; negative: how far inside
-        if self.resolution is not None and below(abs(beyond), self.resolution.base):
-            return (
-                Verdict.INCONCLUSIVE,
-                f"; too near to the limit to tell at a resolution of {self.resolution}",
-            )
-        return (self.otherwise, "") if beyond > 0 else (Verdict.PASS, "")
+    def _compare(self, before: Estimate | NoValue, after: Estimate) -> Finding:
+        """Judge the change alone."""
+        if isinstance(before, NoValue):
+            return nothing(self, before, percent.symbol, "before: ")
+        if before.value is not None and before.value <= 0:
+            reason = f"before: {self._show(before)}, of which no change can be told"
+            return unfit(self, after, percent.symbol, reason)
+        finding = judge(self, quotient(before, after, less=1.0))
+        told = f"{self._told(finding)}, from {self._show(before)} to {self._show(after)}"
+        if finding.verdict is Verdict.INCONCLUSIVE and finding.doubt is not None:
+            told += f": whether that is {self} can't be told"
+        return dataclasses.replace(finding, reason=told)
 
-    def _show(self, value: float) -> str:
-        known = self.below or self.resolution
-        return str(Quantity(value, known.unit)) if known is not None else f"{value:.4g}"
+    @staticmethod
+    def _told(finding: Finding) -> str:
+        assert finding.interval is not None  # noqa: S101 - for the type checker; it was judged
+        lo, hi = finding.interval
+        known = (
+            "" if lo == hi else f"{lo:+.3g} % to {hi:+.3g} %" if math.isfinite(hi) else f"{lo:+.3g} % or more"
+        )
+        if finding.value is None:
+            return known
+        return f"{finding.value:+.3g} %" + (f" ({known})" if known else "")
+
+    def _show(self, estimate: Estimate) -> str:
+        return shown(estimate, self.below.unit if self.below is not None else _PLAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +141,8 @@ class Scaling:
         parts: N, how many parts there are.
         efficiency: how near: 0.9 of N times, or more.
 
-    >>> print(Scaling(Value("q", 1000.0, at=0.0), 3))
+    >>> from verdict_harness.samples import exact
+    >>> print(Scaling(exact("q", 1000.0, at=0.0, n=5100), 3))
     >= 2.7 x that of one
     """
 
@@ -142,7 +158,17 @@ class Scaling:
             )
 
     def __str__(self) -> str:
-        return f">= {self.parts * self.efficiency:.4g} {_TIMES} that of one"
+        return f">= {self.parts * self.efficiency:.4g} {_TIMES.symbol} that of one"
+
+    @property
+    def zones(self) -> Zones:
+        """See :class:`~.expectation.Zoned`."""
+        cut = Cut(self.parts * self.efficiency, below=False)
+        return Zones((cut,), (Verdict.FAIL, Verdict.PASS), _TIMES)
+
+    def told(self, verdict: Verdict, value: float | None, *, sure: bool) -> str:  # noqa: ARG002
+        """See :class:`~.expectation.Zoned`."""
+        return f"{'is less' if verdict is Verdict.FAIL else 'not less'} than {self}"
 
     def badness(self, value: float) -> float:
         """See :meth:`Expectation.badness`."""
@@ -152,15 +178,17 @@ class Scaling:
         """Compare what all parts do together with what one does."""
         for one, which in ((sample, ""), (self.single, "one part: ")):
             if isinstance(one, NoValue):
-                return nothing(self, one, _TIMES, which)
-        if not isinstance(sample, Value) or not isinstance(self.single, Value):
-            reason = "a series was given where one number is compared with one"
-            return finding(self, sample, Verdict.INCONCLUSIVE, None, _TIMES, reason)
-        if self.single.value <= 0:
-            reason = f"one part: {self.single.value:.4g}, of which nothing is a multiple"
-            return finding(self, sample, Verdict.INCONCLUSIVE, None, _TIMES, reason)
-        times = sample.value / self.single.value
-        verdict = Verdict.FAIL if below(times, self.parts * self.efficiency) else Verdict.PASS
-        reason = f"{sample.value:.4g} is {times:.3g} times the {self.single.value:.4g} of one"
-        fewest = min(self.single.samples, sample.samples)
-        return finding(self, sample, verdict, times, _TIMES, reason, samples=fewest)
+                return nothing(self, one, _TIMES.symbol, which)
+        together = sample.whole if isinstance(sample, Windows) else sample
+        single = self.single.whole if isinstance(self.single, Windows) else self.single
+        if not isinstance(together, Estimate) or not isinstance(single, Estimate):
+            return unfit(self, sample, _TIMES.symbol, _ONE_EACH)
+        if single.value is not None and single.value <= 0:
+            reason = f"one part: {shown(single, _PLAIN)}, of which nothing is a multiple"
+            return unfit(self, sample, _TIMES.symbol, reason)
+        finding = judge(self, quotient(single, together))
+        times = "against" if finding.value is None else f"is {finding.value:.3g} times"
+        told = f"{shown(together, _PLAIN)} {times} the {shown(single, _PLAIN)} of one"
+        if finding.verdict is Verdict.INCONCLUSIVE:
+            told += f": whether that is {self} can't be told"
+        return dataclasses.replace(finding, reason=told)

@@ -1,18 +1,17 @@
-"""What all expectations share: comparing floats, finding the worst point, judging several samples as one."""
+"""What all expectations share: intervals through zones to findings, and several samples judged as one."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from ..errors import UsageError
-from ..samples import NoValue, Point, Quantity, Sample, Series, Value, clock
+from ..samples import Doubt, Estimate, NoValue, Quantity, Sample, Series, Unit, clock, exact
 from .finding import Finding
 from .verdict import Verdict
-
-_SAME = 1e-9  # relative; see the package's docstring
+from .zones import Zones, conclude, decided
 
 
 class Expectation(Protocol):
@@ -25,67 +24,136 @@ class Expectation(Protocol):
         """Rank a finding's value among findings of this expectation: more is worse."""
 
 
-def same(a: float, b: float) -> bool:
-    """Whether two numbers are equal but for rounding.
+class Zoned(Expectation, Protocol):
+    """An expectation of a single number, wherever that lies."""
 
-    >>> same(0.05e-3 * 3, 0.15e-3), same(0.2, 0.2000001)
-    (True, False)
+    @property
+    def zones(self) -> Zones:
+        """The partition that it makes."""
+
+    def told(self, verdict: Verdict, value: float | None, *, sure: bool) -> str:
+        """Say what a verdict means, as the end of a sentence whose subject is the value.
+
+        Args:
+            verdict: that was reached.
+            value: the number that is shown, if there is one.
+            sure: whether CONDITIONAL is known, and not either PASS or that.
+        """
+
+
+def judge(expectation: Zoned, sample: Sample) -> Finding:
+    """Judge a sample of any kind by the one rule.
+
+    Of windows, the whole is judged, and FAILs too if any part surely does.
     """
-    return math.isclose(a, b, rel_tol=_SAME)
+    if isinstance(sample, NoValue):
+        return nothing(expectation, sample, expectation.zones.unit.symbol)
+    if isinstance(sample, Estimate):
+        return _estimate(expectation, sample)
+    if isinstance(sample, Series):
+        unit = expectation.zones.unit
+        worst = max(sample.points, key=lambda point: expectation.badness(unit.of(point.value)))
+        at = f"at {clock(worst.time)}, the worst of {sample.samples} points, "
+        return _estimate(expectation, exact(sample.query, worst.value, worst.time, n=sample.samples), at)
+    whole = _estimate(expectation, sample.whole)
+    parts = [
+        _estimate(expectation, part, f"in the {part.seconds or 0:.4g} s to {clock(part.at)}: ")
+        for part in sample.parts
+    ]
+    broken = [part for part in parts if part.verdict is Verdict.FAIL]
+    if whole.verdict is not Verdict.FAIL and broken:
+        speaks = max(broken, key=lambda part: _rank(expectation, part))
+        reason = f"{speaks.reason}, and so surely that it is no chance of {len(parts)} windows"
+        return dataclasses.replace(speaks, reason=reason)
+    if parts and not broken:
+        return dataclasses.replace(whole, reason=f"{whole.reason}; none of {len(parts)} windows fails")
+    return whole
 
 
-def below(a: float, b: float) -> bool:
-    """Whether ``a < b`` by more than rounding."""
-    return a < b and not same(a, b)
+def _estimate(expectation: Zoned, estimate: Estimate, when: str = "") -> Finding:
+    zones = expectation.zones
+    possible = zones.judge(estimate)
+    verdict = conclude(possible)
+    what = f"{when}{shown(estimate, zones.unit)}"
+    if decided(possible):
+        reason = f"{what} {expectation.told(verdict, estimate.value, sure=len(possible) == 1)}"
+        return found(expectation, estimate, verdict, reason, zones.unit)
+    return opened(
+        found(
+            expectation, estimate, verdict, f"{what}: whether that is {expectation} can't be told", zones.unit
+        ),
+        zones,
+        estimate,
+    )
 
 
-def points(sample: Value | Series) -> tuple[Point, ...]:
-    """Return the points of a series, or a value as the only one."""
-    return (Point(sample.at, sample.value),) if isinstance(sample, Value) else sample.points
+def opened(finding: Finding, zones: Zones, estimate: Estimate, decides: str = "") -> Finding:
+    """Return the finding with the doubt that leaves an estimate open, and what would decide it."""
+    doubt = zones.open_by(estimate)
+    if doubt is None:
+        return dataclasses.replace(finding, decides=decides)
+    return dataclasses.replace(
+        finding,
+        doubt=_scaled(doubt, zones.unit),
+        decides=decides or zones.decided_by(estimate, doubt),
+    )
 
 
-def worst(sample: Value | Series, badness: Callable[[float], float]) -> Point:
-    """Return the worst point: the first of several."""
-    return max(points(sample), key=lambda point: badness(point.value))
+def _scaled(doubt: Doubt, unit: Unit) -> Doubt:
+    return dataclasses.replace(doubt, lo=unit.of(doubt.lo), hi=unit.of(doubt.hi))
 
 
-def subject(sample: Value | Series, point: Point, shown: str, which: str) -> str:
-    """Name a point in a sentence, with its time where there are several.
-
-    >>> subject(Value("q", 0.12, at=0.0), Point(0.0, 0.12), "120 ms", "highest")
-    '120 ms'
-    """
-    if isinstance(sample, Value):
-        return shown
-    return f"{shown} at {clock(point.time)}, the {which} of {sample.samples} points,"
-
-
-def finding(  # noqa: PLR0913, PLR0917 - a finding has that many parts
-    expectation: Expectation,
-    sample: Sample,
-    verdict: Verdict,
-    value: float | None,
-    unit: str,
-    reason: str,
-    *,
-    samples: int | None = None,
-) -> Finding:
-    """Make a finding; ``samples`` are the sample's unless fewer carry it."""
+def found(expectation: Expectation, estimate: Estimate, verdict: Verdict, reason: str, unit: Unit) -> Finding:
+    """Make the finding of an estimate."""
     return Finding(
         verdict=verdict,
-        value=value,
-        unit=unit,
+        value=None if estimate.value is None else unit.of(estimate.value),
+        unit=unit.symbol,
         limit=str(expectation),
-        query=sample.query,
-        samples=sample.samples if samples is None else samples,
+        query=estimate.query,
+        samples=estimate.n,
         reason=reason,
+        interval=(unit.of(estimate.lo), unit.of(estimate.hi)),
+        doubts=tuple(_scaled(doubt, unit) for doubt in estimate.doubts),
+        counted=estimate.counted,
     )
 
 
 def nothing(expectation: Expectation, sample: NoValue, unit: str, which: str = "") -> Finding:
     """Make the finding of a sample that is no value: INCONCLUSIVE, and why."""
-    kind = type(sample).__name__
-    return finding(expectation, sample, Verdict.INCONCLUSIVE, None, unit, f"{which}{kind}: {sample.reason}")
+    return unfit(expectation, sample, unit, f"{which}{type(sample).__name__}: {sample.reason}")
+
+
+def unfit(expectation: Expectation, sample: Sample, unit: str, reason: str) -> Finding:
+    """Make the finding of a sample that is of no use to an expectation: INCONCLUSIVE, and why."""
+    return Finding(
+        Verdict.INCONCLUSIVE,
+        value=None,
+        unit=unit,
+        limit=str(expectation),
+        query=sample.query,
+        samples=sample.samples,
+        reason=reason,
+    )
+
+
+def shown(estimate: Estimate, unit: Unit) -> str:
+    """Show a number with its interval.
+
+    >>> from ..samples import ms
+    >>> p99 = exact("p99", 0.033, at=0.0, n=510)
+    >>> [shown(p99.widened("chance", "", hi=hi), ms) for hi in (0.033, 0.05, math.inf)]
+    ['33 ms', '33 ms (33 ms to 50 ms)', '33 ms (at least 33 ms)']
+    """
+    lo, hi = (str(Quantity(end, unit)) for end in estimate.interval)
+    if math.isinf(estimate.hi):
+        known = "not bounded" if math.isinf(estimate.lo) else f"at least {lo}"
+    else:
+        known = f"at most {hi}" if math.isinf(estimate.lo) else f"{lo} to {hi}"
+    if estimate.value is None:
+        return known
+    value = str(Quantity(estimate.value, unit))
+    return value if estimate.lo == estimate.hi else f"{value} ({known})"
 
 
 def positive(name: str, *quantities: Quantity | None) -> None:
@@ -106,29 +174,23 @@ def together(expectation: Expectation, samples: Mapping[str, Sample]) -> Finding
         expectation: for each of them.
         samples: by a name that the reason will mention; none at all is INCONCLUSIVE.
 
-    >>> from verdict_harness.verdicts import Below
     >>> from verdict_harness.samples import ms
-    >>> together(Below(200 * ms), {"a": Value("q", 0.01, at=0.0), "b": Value("q", 0.3, at=0.0)}).reason
+    >>> from verdict_harness.verdicts import Below
+    >>> one, other = exact("q", 0.01, at=0.0, n=510), exact("q", 0.3, at=0.0, n=510)
+    >>> together(Below(200 * ms), {"a": one, "b": other}).reason
     'b: 300 ms is not below 200 ms (a: PASS)'
     """
-    found = {name: expectation.judge(sample) for name, sample in samples.items()}
-    if not found:
-        reason = "there was nothing to judge: no sample was given"
-        return Finding(
-            Verdict.INCONCLUSIVE,
-            value=None,
-            unit="",
-            limit=str(expectation),
-            query="",
-            samples=0,
-            reason=reason,
-        )
+    judged = {name: expectation.judge(sample) for name, sample in samples.items()}
+    if not judged:
+        return unfit(expectation, NoValue("", ""), "", "there was nothing to judge: no sample was given")
+    name = max(judged, key=lambda name: _rank(expectation, judged[name]))
+    others = ", ".join(f"{other}: {each.verdict}" for other, each in judged.items() if other != name)
+    reason = f"{name}: {judged[name].reason}" + (f" ({others})" if others else "")
+    return dataclasses.replace(judged[name], reason=reason)
 
-    def rank(name: str) -> tuple[Verdict, float]:
-        value = found[name].value
-        return found[name].verdict, -math.inf if value is None else expectation.badness(value)
 
-    name = max(found, key=rank)
-    others = ", ".join(f"{other}: {each.verdict}" for other, each in found.items() if other != name)
-    reason = f"{name}: {found[name].reason}" + (f" ({others})" if others else "")
-    return dataclasses.replace(found[name], reason=reason)
+def _rank(expectation: Expectation, finding: Finding) -> tuple[Verdict, float]:
+    if finding.value is not None:
+        return finding.verdict, expectation.badness(finding.value)
+    # a number beyond all that could be measured is worse than any that was
+    return finding.verdict, -math.inf if finding.interval is None else math.inf

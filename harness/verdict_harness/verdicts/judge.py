@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, cast
 
-from ..samples import Sample
+from ..samples import Doubt, Sample, Trouble
 from .expectation import Expectation, together
 from .finding import Finding
 from .verdict import Verdict
@@ -24,8 +24,11 @@ class Carrier(Protocol):
     """
 
     @property
-    def trouble(self) -> Sequence[str]:
-        """Every reason why nothing may be concluded from it; empty if there is none."""
+    def trouble(self) -> Sequence[Trouble | str]:
+        """Every reason why less may be concluded from it than its numbers say; empty if there is none.
+
+        A mere text stands for trouble against any conclusion.
+        """
 
 
 def carriers(values: Iterable[object]) -> tuple[Carrier, ...]:
@@ -88,7 +91,7 @@ class Judge:
 
     @property
     def findings(self) -> list[Finding]:
-        """What was found, in order. INCONCLUSIVE, its number kept, where a load it rests on is in trouble."""
+        """What was found, in order; with less concluded where a load that it rests on is in trouble."""
         return [self._resting(*found) for found in self._found]
 
     def __call__(
@@ -105,7 +108,8 @@ class Judge:
             expectation: the limit.
             load: what the sample rests on besides the loads among the test's fixtures, such as one that
                 was asked for in the midst of the test. If any of them is in trouble the finding is
-                INCONCLUSIVE with its reasons, whatever the number; the number is kept for the reader.
+                INCONCLUSIVE with its reasons, whatever the number, or no PASS at least; see
+                :class:`~verdict_harness.samples.Trouble`. The number is kept for the reader.
         """
         named = tuple(load) if isinstance(load, Iterable) else (load,)
         loads = _distinct((*named, *self.loads))
@@ -142,13 +146,27 @@ class Judge:
         return self._resting(*self._found[-1])
 
     def _resting(self, finding: Finding, loads: tuple[Carrier, ...]) -> Finding:
-        trouble: dict[str, dict[str, None]] = {}
+        told: dict[str, dict[str, None]] = {}
+        owners: dict[str, None] = {}
         for load in _distinct((*loads, *self.loads)):
-            for reason in load.trouble:
-                # parts of one load share their name and their trouble
-                trouble.setdefault(str(getattr(load, "name", "")), {})[reason] = None
-        told = [": ".join(filter(None, (name, "; ".join(reasons)))) for name, reasons in trouble.items()]
-        return _demoted(finding, "; ".join(told)) if told else finding
+            for trouble in load.trouble:
+                known = Trouble(trouble, "") if isinstance(trouble, str) else trouble
+                if known.against == "ANY" or finding.verdict <= Verdict.CONDITIONAL:
+                    # parts of one load share their name and their trouble
+                    told.setdefault(str(getattr(load, "name", "")), {})[known.text] = None
+                    owners[known.instrument] = None
+        if not told:
+            return finding
+        text = "; ".join(": ".join(filter(None, (name, "; ".join(texts)))) for name, texts in told.items())
+        owner = ", ".join(filter(None, owners))
+        return dataclasses.replace(
+            finding,
+            verdict=Verdict.INCONCLUSIVE,
+            reason=f"nothing is concluded from {finding.verdict}",
+            doubt=Doubt("instrument", text, -math.inf, math.inf, owner),
+            decides="",
+            otherwise=finding.sentence,
+        )
 
 
 def without_value(verdict: Verdict, reason: str) -> Finding:
@@ -161,8 +179,11 @@ def without_value(verdict: Verdict, reason: str) -> Finding:
 
 
 def _demoted(finding: Finding, reason: str) -> Finding:
-    verdict = Verdict.INCONCLUSIVE
-    return dataclasses.replace(finding, verdict=verdict, reason=f"{reason} (otherwise: {finding.reason})")
+    """Return the finding with nothing concluded, for a reason of its own."""
+    told = f"{reason} (otherwise: {finding.sentence})"
+    return dataclasses.replace(
+        finding, verdict=Verdict.INCONCLUSIVE, reason=told, doubt=None, decides="", otherwise=""
+    )
 
 
 def _honest(finding: Finding) -> Finding:

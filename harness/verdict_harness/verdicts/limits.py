@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import UsageError
-from ..samples import NoValue, Point, Quantity, Sample, Series, Value, clock
-from .expectation import below, finding, nothing, positive, same, subject, worst
+from ..samples import Quantity, Sample
+from .expectation import judge, positive
 from .finding import Finding
+from .held import Hold
 from .verdict import Verdict
-
-_CLOCK = 0.0005  # seconds: times are kept to the millisecond
+from .zones import Cut, Zones
 
 
 @dataclass(frozen=True, slots=True)
 class Below:
-    """A value, or the highest point of a series, is under a limit: strictly.
+    """A number is under a limit: strictly.
 
     Attributes:
         limit: FAIL at or above it.
@@ -44,44 +42,43 @@ class Below:
     def __str__(self) -> str:
         return f"< {self.limit}"
 
+    @property
+    def zones(self) -> Zones:
+        """See :class:`~.expectation.Zoned`."""
+        limit = Cut(self.limit.base, below=False)
+        if self.conditional is None:
+            return Zones((limit,), (Verdict.PASS, Verdict.FAIL), self.limit.unit)
+        budget = Cut(self.conditional.base, below=False)
+        return Zones((budget, limit), (Verdict.PASS, Verdict.CONDITIONAL, Verdict.FAIL), self.limit.unit)
+
+    def told(self, verdict: Verdict, value: float | None, *, sure: bool) -> str:  # noqa: ARG002
+        """See :class:`~.expectation.Zoned`."""
+        if verdict is Verdict.FAIL:
+            return f"is not below {self.limit}"
+        if verdict is Verdict.CONDITIONAL:
+            return f"is below {self.limit}, but not {'' if sure else 'surely '}below {self.conditional}"
+        return f"is below {self.conditional or self.limit}"
+
     def badness(self, value: float) -> float:
         """See :meth:`Expectation.badness`."""
         return value
 
     def judge(self, sample: Sample) -> Finding:
-        """Compare the highest point with the limit."""
-        unit = self.limit.unit
-        if isinstance(sample, NoValue):
-            return nothing(self, sample, unit.symbol)
-        point = worst(sample, self.badness)
-        what = subject(sample, point, str(Quantity(point.value, unit)), "highest")
-        if not below(point.value, self.limit.base):
-            verdict, reason = Verdict.FAIL, f"{what} is not below {self.limit}"
-        elif self.conditional is not None and not below(point.value, self.conditional.base):
-            verdict = Verdict.CONDITIONAL
-            reason = f"{what} is below {self.limit}, but not below {self.conditional}"
-        else:
-            verdict, reason = Verdict.PASS, f"{what} is below {self.conditional or self.limit}"
-        return finding(self, sample, verdict, unit.of(point.value), unit.symbol, reason)
+        """Compare the sample with the limit."""
+        return judge(self, sample)
 
 
 @dataclass(frozen=True, slots=True)
 class AtLeast:
-    """A value, or the lowest point of a series, reaches a limit.
+    """A number reaches a limit.
 
-    With ``hold`` a series has to stay at the limit for so long without a break,
-    and must nowhere be below it for longer than ``tolerate``.  The finding's
-    value is then the *sustained* level, the highest that was held for ``hold``,
-    or, where a dip was too long, the bottom of that dip.
-
-    A stretch lasts from its first to its last point; a dip until the next point
-    that is not in it.  Both count against the system: what was between two
-    points is not known.
+    With ``hold`` it has to stay there for so long without a break, and must nowhere be below it for longer
+    than ``tolerate``; that takes windows of it, or a series: see :class:`~.held.Hold`.
 
     Attributes:
         limit: FAIL below it.
         conditional: CONDITIONAL from the limit up to here; ``None`` if reaching the limit is a PASS.
-        hold: seconds; a series shorter than that can't show it and is INCONCLUSIVE.
+        hold: seconds; what is shorter than that can't show it and is INCONCLUSIVE.
         tolerate: seconds for which a dip may last; only with ``hold``.
 
     >>> from verdict_harness.samples import per_minute
@@ -119,83 +116,37 @@ class AtLeast:
             return f">= {self.limit}"
         return f">= {self.limit} for {self.hold:g} s, and not less for > {self.tolerate:g} s"
 
+    @property
+    def zones(self) -> Zones:
+        """See :class:`~.expectation.Zoned`."""
+        limit = Cut(self.limit.base, below=False)
+        if self.conditional is None:
+            return Zones((limit,), (Verdict.FAIL, Verdict.PASS), self.limit.unit)
+        budget = Cut(self.conditional.base, below=False)
+        return Zones((limit, budget), (Verdict.FAIL, Verdict.CONDITIONAL, Verdict.PASS), self.limit.unit)
+
+    def told(self, verdict: Verdict, value: float | None, *, sure: bool) -> str:  # noqa: ARG002
+        """See :class:`~.expectation.Zoned`."""
+        if verdict is Verdict.FAIL:
+            return f"is less than {self.limit}"
+        if verdict is Verdict.CONDITIONAL:
+            return f"reaches {self.limit}, but not {'' if sure else 'surely '}{self.conditional}"
+        return f"reaches {self.conditional or self.limit}"
+
     def badness(self, value: float) -> float:
         """See :meth:`Expectation.badness`."""
         return -value
 
     def judge(self, sample: Sample) -> Finding:
-        """Compare the lowest point, or the sustained level, with the limit."""
-        unit = self.limit.unit
-        if isinstance(sample, NoValue):
-            return nothing(self, sample, unit.symbol)
-        if self.hold is not None:
-            return self._held(sample, self.hold)
-        point = worst(sample, self.badness)
-        what = subject(sample, point, str(Quantity(point.value, unit)), "lowest")
-        verdict, reason = self._compare(point.value, what)
-        return finding(self, sample, verdict, unit.of(point.value), unit.symbol, reason)
-
-    def _compare(self, value: float, what: str) -> tuple[Verdict, str]:
-        if below(value, self.limit.base):
-            return Verdict.FAIL, f"{what} is less than {self.limit}"
-        if self.conditional is not None and below(value, self.conditional.base):
-            return Verdict.CONDITIONAL, f"{what} reaches {self.limit}, but not {self.conditional}"
-        return Verdict.PASS, f"{what} reaches {self.conditional or self.limit}"
-
-    def _held(self, sample: Value | Series, hold: float) -> Finding:
-        unit = self.limit.unit
-        if isinstance(sample, Value):
-            reason = f"one number can't show what was held for {hold:g} s; a series is needed"
-            return finding(self, sample, Verdict.INCONCLUSIVE, unit.of(sample.value), unit.symbol, reason)
-        low = worst(sample, self.badness)
-        lowest = f"; lowest {Quantity(low.value, unit)} at {clock(low.time)}"
-        seconds, bottom = self._longest_dip(sample.points)
-        if seconds > self.tolerate + _CLOCK and bottom is not None:
-            reason = (
-                f"less than {self.limit} for {seconds:.4g} s around {clock(bottom.time)}, "
-                f"down to {Quantity(bottom.value, unit)}"
-            )
-            return finding(self, sample, Verdict.FAIL, unit.of(bottom.value), unit.symbol, reason)
-        level = _sustained(sample.points, hold)
-        if level is None:
-            span = sample.points[-1].time - sample.points[0].time
-            reason = f"{span:.4g} s of samples can't show what was held for {hold:g} s{lowest}"
-            return finding(self, sample, Verdict.INCONCLUSIVE, unit.of(low.value), unit.symbol, reason)
-        verdict, reason = self._compare(level, f"{Quantity(level, unit)}, held for {hold:g} s,")
-        return finding(self, sample, verdict, unit.of(level), unit.symbol, reason + lowest)
-
-    def _longest_dip(self, points: Sequence[Point]) -> tuple[float, Point | None]:
-        """Return the length of the longest stretch below the limit, and its lowest point."""
-        length, bottom = 0.0, None
-        step = points[-1].time - points[-2].time if len(points) > 1 else 0.0
-        ends = [point.time for point in points[1:]] + [points[-1].time + step]
-        stretches = itertools.groupby(
-            zip(points, ends, strict=True), lambda pair: below(pair[0].value, self.limit.base)
+        """Compare the sample, or the level that was held, with the limit."""
+        return (
+            judge(self, sample) if self.hold is None else Hold(self, self.hold, self.tolerate).judge(sample)
         )
-        for is_dip, pairs in stretches:
-            dip = list(pairs)
-            if is_dip and dip[-1][1] - dip[0][0].time > length:
-                length = dip[-1][1] - dip[0][0].time
-                bottom = min((point for point, _ in dip), key=lambda point: point.value)
-        return length, bottom
-
-
-def _sustained(points: Sequence[Point], hold: float) -> float | None:
-    """Return the highest level that all points of some ``hold`` seconds reach; quadratic in points."""
-    levels = []
-    for first, begin in enumerate(points):
-        lowest = begin.value
-        for point in points[first:]:
-            lowest = min(lowest, point.value)
-            if point.time - begin.time >= hold - _CLOCK:
-                levels.append(lowest)
-                break
-    return max(levels, default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """A value, or the point of a series farthest off, is as far from a centre as tolerated, or nearer.
+    """A number is as far from a centre as tolerated, or nearer.
 
     Attributes:
         centre: what it should be.
@@ -218,31 +169,30 @@ class Within:
     def __str__(self) -> str:
         return f"{self.centre} ± {self.tolerance}" if self.tolerance.base else f"= {self.centre}"
 
+    @property
+    def zones(self) -> Zones:
+        """See :class:`~.expectation.Zoned`."""
+        centre, aside = self.centre.base, self.tolerance.base
+        cuts = Cut(centre - aside, below=False), Cut(centre + aside, below=True)
+        return Zones(cuts, (self.otherwise, Verdict.PASS, self.otherwise), self.centre.unit)
+
+    def told(self, verdict: Verdict, value: float | None, *, sure: bool) -> str:  # noqa: ARG002
+        """See :class:`~.expectation.Zoned`."""
+        off = "" if value is None else f"{Quantity(abs(value - self.centre.base), self.centre.unit)} "
+        return f"is {off}off {self.centre}; {self.tolerance} is tolerated"
+
     def badness(self, value: float) -> float:
         """See :meth:`Expectation.badness`."""
         return abs(value * self.centre.unit.scale - self.centre.base)
 
     def judge(self, sample: Sample) -> Finding:
-        """Compare the point that is farthest off with the centre."""
-        unit = self.centre.unit
-        if isinstance(sample, NoValue):
-            return nothing(self, sample, unit.symbol)
-        point = worst(sample, lambda value: abs(value - self.centre.base))
-        what = subject(sample, point, str(Quantity(point.value, unit)), "farthest off")
-        off = abs(point.value - self.centre.base)
-        near = (
-            off <= self.tolerance.base
-            or same(off, self.tolerance.base)
-            or same(point.value, self.centre.base)
-        )
-        verdict = Verdict.PASS if near else self.otherwise
-        reason = f"{what} is {Quantity(off, unit)} off {self.centre}; {self.tolerance} is tolerated"
-        return finding(self, sample, verdict, unit.of(point.value), unit.symbol, reason)
+        """Compare the sample with the centre."""
+        return judge(self, sample)
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A value, or the highest point of a series, is within so many times a budget.
+    """A number is within so many times a budget.
 
     Attributes:
         budget: what was planned for.
@@ -269,23 +219,25 @@ class Budget:
     def __str__(self) -> str:
         return f"<= {self.pass_factor:g} x {self.budget}"
 
+    @property
+    def zones(self) -> Zones:
+        """See :class:`~.expectation.Zoned`."""
+        factors = self.pass_factor, self.conditional_factor
+        cuts = tuple(Cut(self.budget.base * factor, below=True) for factor in factors)
+        return Zones(cuts, (Verdict.PASS, Verdict.CONDITIONAL, Verdict.FAIL), self.budget.unit)
+
+    def told(self, verdict: Verdict, value: float | None, *, sure: bool) -> str:  # noqa: ARG002
+        """See :class:`~.expectation.Zoned`."""
+        if value is not None and self.budget.base:
+            return f"is {value / self.budget.base:.3g} times the budget of {self.budget}"
+        factor = self.conditional_factor if verdict is Verdict.FAIL else self.pass_factor
+        side = "within" if verdict is Verdict.PASS else "beyond"
+        return f"is {side} {factor:g} times the budget of {self.budget}"
+
     def badness(self, value: float) -> float:
         """See :meth:`Expectation.badness`."""
         return value
 
     def judge(self, sample: Sample) -> Finding:
-        """Compare the highest point with the budget."""
-        unit = self.budget.unit
-        if isinstance(sample, NoValue):
-            return nothing(self, sample, unit.symbol)
-        point = worst(sample, self.badness)
-        what = subject(sample, point, str(Quantity(point.value, unit)), "highest")
-        if below(self.budget.base * self.conditional_factor, point.value):
-            verdict = Verdict.FAIL
-        elif below(self.budget.base * self.pass_factor, point.value):
-            verdict = Verdict.CONDITIONAL
-        else:
-            verdict = Verdict.PASS
-        times = f"{point.value / self.budget.base:.3g} times" if self.budget.base else "more than"
-        reason = f"{what} is {times} the budget of {self.budget}"
-        return finding(self, sample, verdict, unit.of(point.value), unit.symbol, reason)
+        """Compare the sample with the budget."""
+        return judge(self, sample)

@@ -6,7 +6,7 @@ import pytest
 
 from experiments.outage import Outage
 from verdict_harness.errors import Inconclusive
-from verdict_harness.samples import Empty, Value
+from verdict_harness.samples import Empty, exact
 
 FAULT = {"fault": "pause", "injected": 1060, "bit": 1062, "healing": 1170, "healed": 1180, "answered": 1181}
 
@@ -34,7 +34,7 @@ class Load:
             ("me_events_published_total", 2): self.sent,
         }
         number = grown[counter, series]
-        return Empty(counter, "no series") if number is None else Value(counter, number, at=0.0)
+        return Empty(counter, "no series") if number is None else exact(counter, number, at=0.0, n=1)
 
 
 def test_an_outage_that_was_seen():

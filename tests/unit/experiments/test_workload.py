@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import pytest
 
 from experiments import workload
-from verdict_harness.samples import Empty, Point, Series, Value
+from verdict_harness.samples import Empty, Point, Series, exact
 
 
 def value(number):
-    return Value("q", float(number), at=0.0)
+    return exact("q", float(number), at=0.0, n=1)
 
 
 def series(*numbers):

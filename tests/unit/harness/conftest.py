@@ -12,7 +12,7 @@ PRELUDE = """
 import pytest
 from verdict_harness.errors import CriterionFailed, FaultError, HarnessError, LoadError
 from verdict_harness.verdicts import Below
-from verdict_harness.samples import Empty, Point, Series, Value
+from verdict_harness.samples import Empty, Point, Series, exact
 from verdict_harness.samples import ms
 
 LIMIT = Below(200 * ms, conditional=50 * ms)
@@ -21,7 +21,7 @@ def criterion(name, asr="ASR 1", **more):
     return pytest.mark.criterion(name, name.partition(".")[0], asr, **more)
 
 def p99(milliseconds):
-    return Value("p99", milliseconds / 1000, at=0.0, samples=9)
+    return exact("p99", milliseconds / 1000, at=0.0, n=9)
 """
 
 

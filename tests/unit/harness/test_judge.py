@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from verdict_harness.samples import Empty, Value, ms
+from verdict_harness.samples import Empty, exact, ms
 from verdict_harness.verdicts import Below, Finding, Judge, Verdict
 
 GOOD = Finding(Verdict.PASS, value=1.0, unit="ms", limit="< 2 ms", query="q", samples=3, reason="it is below")
@@ -52,7 +52,11 @@ def test_demoting_without_a_finding():
 
 def test_the_worst_of_several_samples_is_the_finding():
     judge = Judge()
-    samples = {"a": Value("q", 0.001, at=0), "b": Value("q", 0.3, at=0), "c": Empty("q", "no series")}
+    samples = {
+        "a": exact("q", 0.001, at=0, n=1),
+        "b": exact("q", 0.3, at=0, n=1),
+        "c": Empty("q", "no series"),
+    }
     finding = judge(samples, Below(200 * ms))
     assert finding.verdict is Verdict.FAIL
     assert finding.value == pytest.approx(300)
@@ -67,7 +71,9 @@ def test_trouble_of_any_load_counts():
             self.trouble = trouble
 
     judge = Judge()
-    finding = judge(Value("q", 0.001, at=0), Below(200 * ms), load=iter([Load(), Load("one"), Load("two")]))
+    finding = judge(
+        exact("q", 0.001, at=0, n=1), Below(200 * ms), load=iter([Load(), Load("one"), Load("two")])
+    )
     assert finding.verdict is Verdict.INCONCLUSIVE
-    assert finding.reason.startswith("one; two (otherwise: ")
+    assert finding.sentence == "one; two (otherwise: 1 ms is below 200 ms)"
     assert finding.value == pytest.approx(1)

@@ -156,7 +156,7 @@ def job(tmp_path: Path) -> dict[str, Any]:
     argv = words.arguments(
         brief, program="k6", script=manifests.SCRIPTS / "load.js", address="a:1", directory=manifests.OUT
     )
-    env = words.environment("http://prometheus.monitoring.svc:80")
+    env = words.environment("http://prometheus.monitoring.svc:80", manifests.OUT)
     return manifests.job("k6-a2", image="grafana/k6:1.8.1", argv=argv, env=env, items=[], seconds=600.0)
 
 
@@ -172,7 +172,8 @@ def test_the_pod_is_restricted_and_bounded(tmp_path: Path) -> None:
     assert container["imagePullPolicy"] == "IfNotPresent"
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert "/scripts/load.js" in container["args"]
-    assert "--out=csv=/out/raw.csv.gz" in container["args"]
+    assert "--out=csv" in container["args"]
+    assert {"name": "K6_CSV_FILENAME", "value": "/out/raw.csv.gz"} in container["env"]
     rw = {"name": "K6_PROMETHEUS_RW_SERVER_URL", "value": "http://prometheus.monitoring.svc:80/api/v1/write"}
     assert rw in container["env"]
 

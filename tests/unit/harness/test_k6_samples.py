@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from verdict_harness.errors import EvidenceError
 from verdict_harness.loads import Load
+from verdict_harness.loads.arrivals import Arrivals, Ramp
 from verdict_harness.loads.raw import Raw, figures, percentile
 from verdict_harness.loads.reading import read
-from verdict_harness.samples import Window
+from verdict_harness.samples import Trouble, Window
 
 HEADER = (
     "metric_name,timestamp,metric_value,check,error,error_code,expected_response,group,method,name,proto,scenario,"
@@ -161,7 +162,8 @@ def load(**changes: object) -> Load:
         "name": "L", "testid": "r/L", "script": "s.js", "started": 1.0, "ended": 9.0,
         "window": Window(2.0, 8.0), "requests": 4, "measured": 3, "offered": None, "iterations": 4,
         "dropped": 0, "failed": 0.25, "statuses": {"200": 3, "500": 1}, "errors": {"x": 1},
-        "percentiles": {"p(99)": 1.5}, "exit_status": 0, "trouble": ("a", "b"),
+        "percentiles": {"p(99)": 1.5}, "exit_status": 0, "trouble": (Trouble("a", "k6", "PASS"),),
+        "arrivals": Arrivals((Ramp(1.0, 2.0, 3.0),), ramping=True), "tags": {"name": "order"}, "died_at": 7.0,
     }  # fmt: skip
     return Load(**{**fields, **changes})  # type: ignore[arg-type]
 

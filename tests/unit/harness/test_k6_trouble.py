@@ -9,11 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from verdict_harness.loads import Request
+from verdict_harness.loads import Request, trouble
 from verdict_harness.loads.raw import Raw
-from verdict_harness.loads.trouble import Ending, Log, find, read_log, read_summary
+from verdict_harness.loads.trouble import Ending, Log, read_log, read_summary
+from verdict_harness.samples import Trouble
 
 TAGS = {"name": "order"}
+
+
+def find(raw: Raw, ending: Ending, planned: int | None, tags: dict[str, str]) -> tuple[str, ...]:
+    """What is said; a PASS rests on none of it, whatever a FAIL does."""
+    return tuple(one.text for one in trouble.find(raw, ending, planned, tags))
+
+
+def against(raw: Raw, ending: Ending, planned: int | None = 100) -> set[str]:
+    return {one.against for one in trouble.find(raw, ending, planned, TAGS)}
 
 
 def sound(requests: int = 100) -> Raw:
@@ -54,13 +64,17 @@ def test_a_sound_load_has_none(status: int, planned: int | None) -> None:
 )
 def test_exit_statuses(status: int | None, words: str) -> None:
     raw = sound()
-    (trouble,) = find(raw, ending(raw, exit_status=status, log=Log(errors=("first", "why"))), 100, TAGS)
-    assert words in trouble
+    ended = ending(raw, exit_status=status, log=Log(errors=("first", "why")))
+    said, log = find(raw, ended, 100, TAGS)
+    assert words in said
+    assert log == "k6 said: first; why"
+    assert against(raw, ended) == {"PASS"}
 
 
 def test_no_request() -> None:
     raw = Raw(iterations=100)
     assert find(raw, ending(raw), 100, TAGS) == ("no request was made",)
+    assert against(raw, ending(raw)) == {"PASS"}
 
 
 def test_no_request_of_the_load_itself() -> None:
@@ -70,12 +84,11 @@ def test_no_request_of_the_load_itself() -> None:
     )
 
 
-def test_no_answer() -> None:
+def test_a_system_that_answers_nothing_is_no_trouble_of_ours() -> None:
     raw = replace(
         sound(3), requests=[Request(1.0, 0.0, 0)] * 3, errors=Counter({"dial: connection refused": 3})
     )
-    (trouble,) = find(raw, ending(raw), 3, TAGS)
-    assert trouble == "none of 3 requests was answered: dial: connection refused (3 times)"
+    assert find(raw, ending(raw), 3, TAGS) == ()
 
 
 def test_one_answer_is_for_the_criteria_to_judge() -> None:
@@ -96,18 +109,23 @@ def test_more_than_one_percent_missing(planned: int, troubles: int) -> None:
     assert all(text.startswith(f"only 100 of {planned} planned iterations") for text in found)
 
 
-def test_a_single_drop() -> None:
-    raw = replace(sound(), dropped=1)
-    assert find(raw, ending(raw), 100, TAGS) == ("1 of 101 iterations were dropped by k6",)
+def test_what_was_dropped_was_offered_all_the_same() -> None:
+    raw = replace(sound(), dropped=100)
+    assert find(raw, ending(raw), 200, TAGS) == ()
+
+
+@pytest.mark.parametrize(("planned", "anything"), [(99, ()), (50, {"ANY"}), (0, {"ANY"})])
+def test_more_iterations_than_planned_are_another_load(planned: int, anything: set[str]) -> None:
+    raw = sound()
+    assert against(raw, ending(raw), planned) == set(anything)
 
 
 def test_exceptions_and_failed_pushes() -> None:
     raw = sound()
     log = Log(thrown=Counter({"Error: boom": 7}), pushes=Counter({"Failed to send: refused": 2}))
-    assert find(raw, ending(raw, log=log), 100, TAGS) == (
-        "7 of 100 iterations threw: Error: boom (7 times)",
-        "k6 could not hand its samples over 2 times: Failed to send: refused (2 times)",
-    )
+    assert find(raw, ending(raw, log=log), 100, TAGS) == ("7 of 100 iterations threw: Error: boom (7 times)",)
+    assert log.unpushed == "k6 could not hand its samples over 2 times: Failed to send: refused (2 times)"
+    assert Log().unpushed == ""
 
 
 def test_samples_that_do_not_add_up() -> None:
@@ -117,6 +135,27 @@ def test_samples_that_do_not_add_up() -> None:
         "the raw samples hold 101 requests, k6's summary says 500",
         "the raw samples hold 0 dropped iterations, k6's summary says 9",
     )
+    assert against(raw, ending(raw, summary=metrics)) == {"ANY"}
+
+
+def test_as_many_samples_that_are_not_the_same() -> None:
+    raw = sound()
+    for duration in (1.0, 3.0):
+        raw.tally.add(duration)
+    metrics = {**summary(raw), "http_req_duration": {"avg": 2.0, "min": 1.0, "max": 3.0}}
+    assert find(raw, ending(raw, summary=metrics), 100, TAGS) == ()
+    metrics["http_req_duration"]["avg"] = 2.001
+    (said,) = find(raw, ending(raw, summary=metrics), 100, TAGS)
+    assert said.endswith("are not those that k6 summed up: avg 2.000000 and not 2.001000 ms")
+    assert against(raw, ending(raw, summary=metrics)) == {"ANY"}
+
+
+def test_samples_with_the_tag_of_another_load() -> None:
+    raw = replace(sound(), foreign=7)
+    assert find(raw, ending(raw), 100, TAGS)[0].startswith(
+        "7 of the raw samples do not carry this load's tag"
+    )
+    assert against(raw, ending(raw)) == {"ANY"}
 
 
 def test_damage_and_no_summary() -> None:
@@ -126,9 +165,15 @@ def test_damage_and_no_summary() -> None:
 
 def test_why_we_stopped_it_comes_first() -> None:
     raw = sound()
-    found = find(raw, ending(raw, stopped=["the engine died"], exit_status=105), 100, TAGS)
-    assert found[0] == "the engine died"
+    stopped = [Trouble("it was interrupted", "whoever ran it", "PASS")]
+    found = find(raw, ending(raw, stopped=stopped, exit_status=105), 100, TAGS)
+    assert found[0] == "it was interrupted"
     assert len(found) == 2
+
+
+def test_a_death_that_the_load_was_ended_for_is_the_systems_own() -> None:
+    raw = sound()
+    assert find(raw, ending(raw, died="the engine died", exit_status=105), 100, TAGS) == ()
 
 
 def test_the_log(tmp_path: Path) -> None:
@@ -138,6 +183,9 @@ def test_the_log(tmp_path: Path) -> None:
         boom * 2 + 'time="t" level=warning msg="Request Failed" error="Post \\"http://x\\": refused"\n'
         'time="t" level=error msg="Failed to send" error="refused" output="Prometheus remote write"\n'
         'time="t" level=error msg="test run was aborted"\n'
+        'time="t" level=error msg="said the script" source=console\n'
+        'time="t" level=error msg="thresholds on metrics \'a, b\' have been crossed"\n'
+        'time="t" level=warning msg="Insufficient VUs, reached 2 active VUs" executor=x\n'
         'time="t" level=info msg="level=error executor=x" source=console\n'
         "     level=error executor=shared, said the summary\n",
     )
@@ -145,6 +193,7 @@ def test_the_log(tmp_path: Path) -> None:
     assert found.thrown == {"Error: boom at default (file:///s.js:3:62(12))": 2}
     assert found.pushes == {"Failed to send: refused": 1}
     assert found.errors == ("test run was aborted",)
+    assert found.full
     assert read_log(tmp_path / "none") == Log()
 
 

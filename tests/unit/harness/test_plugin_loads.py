@@ -5,7 +5,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from verdict_harness.samples import Empty, Value, ms
+from verdict_harness.samples import Empty, exact, ms
 from verdict_harness.verdicts import Below, Judge, Verdict, carriers
 
 LOADS = """
@@ -185,11 +185,11 @@ def test_trouble_that_shows_up_after_the_judgement_counts():
     judge = Judge()
     load = Load()
     judge.loads = (load,)
-    assert judge(Value("q", 0.001, at=0), Below(200 * ms)).verdict is Verdict.PASS
+    assert judge(exact("q", 0.001, at=0, n=1), Below(200 * ms)).verdict is Verdict.PASS
     load.trouble = ("the guard was lost",)
     (finding,) = judge.findings
     assert finding.verdict is Verdict.INCONCLUSIVE
-    assert finding.reason.startswith("the guard was lost (otherwise: ")
+    assert finding.sentence.startswith("the guard was lost (otherwise: ")
 
 
 def test_reasons_are_told_once_and_under_their_load():
@@ -198,17 +198,17 @@ def test_reasons_are_told_once_and_under_their_load():
     load = Load("k6 died", "too few", name="A2")
     judge.loads = (warm, load, copy.copy(load))
     finding = judge(Empty("q", "no series"), Below(200 * ms), load=load)
-    assert finding.reason == "A2: k6 died; too few; A1: k6 died (otherwise: Empty: no series)"
+    assert finding.sentence == "A2: k6 died; too few; A1: k6 died (otherwise: Empty: no series)"
     assert judge.exhibits[0].loads == (load, warm, judge.loads[2])
 
 
 def test_demoting_does_not_tell_a_load_twice():
     judge = Judge()
     judge.loads = (Load("k6 died"),)
-    judge(Value("q", 0.3, at=0), Below(200 * ms))
+    judge(exact("q", 0.3, at=0, n=1), Below(200 * ms))
     judge.demote("interrupted")
     assert {finding.verdict for finding in judge.findings} == {Verdict.INCONCLUSIVE}
-    assert judge.findings[-1].reason.startswith("k6 died (otherwise: interrupted (otherwise: 300 ms")
+    assert judge.findings[-1].sentence.startswith("k6 died (otherwise: interrupted (otherwise: 300 ms")
 
 
 def test_the_evidence_of_a_load_is_named_by_whoever_rests_on_it(judged):

@@ -14,6 +14,7 @@ import pytest
 from verdict_harness.record import Evidence
 from verdict_harness.samples import (
     Empty,
+    Estimate,
     Failed,
     NotANumber,
     Partial,
@@ -21,8 +22,8 @@ from verdict_harness.samples import (
     Series,
     Several,
     Stale,
-    Value,
     Window,
+    exact,
     fetch,
 )
 
@@ -121,7 +122,7 @@ NOTHING = {"status": "success", "data": {"resultType": "matrix", "result": []}}
 
 def test_a_question_limits_how_far_prometheus_looks_back(fake, prometheus):
     fake.says(vector("0.25"))
-    assert prometheus.instant("x", AT) == Value("x", 0.25, AT)
+    assert prometheus.instant("x", AT) == exact("x", 0.25, AT, n=1)
     path, params, _ = fake.asked[0]
     assert path == "/api/v1/query"
     assert params == {"query": "x", "time": "1700000060.000", "lookback_delta": "15.000", "timeout": "2.000"}
@@ -173,7 +174,7 @@ def test_the_answer_is_written_as_it_came_and_a_replay_needs_nobody(fake, promet
 def test_a_password_is_used_but_not_written_down(fake, evidence):
     fake.says(vector("1"))
     url = fake.url.replace("//", "//jane:secret@")
-    assert isinstance(Prometheus(url, evidence).instant("x", AT), Value)
+    assert isinstance(Prometheus(url, evidence).instant("x", AT), Estimate)
     assert fake.asked[0][2]["Authorization"].startswith("Basic ")
     assert not any("secret" in path.read_text() for path in evidence.directory.rglob("*.json"))
 
@@ -183,13 +184,13 @@ def test_a_proxy_of_the_environment_is_not_asked_about_this_machine(fake, promet
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     fake.says(vector("1"))
-    assert isinstance(prometheus.instant("x", AT), Value)
+    assert isinstance(prometheus.instant("x", AT), Estimate)
 
 
 def test_a_broken_connection_is_tried_again(fake, prometheus):
     fake.answers.append((None, ""))
     fake.says(vector("1"))
-    assert isinstance(prometheus.instant("x", AT), Value)
+    assert isinstance(prometheus.instant("x", AT), Estimate)
     assert len(fake.asked) == 2
 
 
@@ -291,7 +292,7 @@ def test_not_a_number(fake, prometheus, value):
 
 def test_a_scalar_is_a_number(fake, prometheus):
     fake.says({"status": "success", "data": {"resultType": "scalar", "result": [AT, "5"]}})
-    assert prometheus.instant("scalar(x)", AT) == Value("scalar(x)", 5.0, AT)
+    assert prometheus.instant("scalar(x)", AT) == exact("scalar(x)", 5.0, AT, n=1)
 
 
 def test_several_are_named(fake, prometheus):
@@ -320,7 +321,7 @@ def test_an_answer_that_is_not_whole_is_partial(fake, prometheus, mark, said):
 
 def test_what_prometheus_guesses_from_a_name_and_a_mark_that_is_off_are_no_doubt(fake, prometheus):
     fake.says(vector("1", infos=['PromQL info: metric might not be a counter: "x"'], isPartial=False))
-    assert isinstance(prometheus.instant("x", AT), Value)
+    assert isinstance(prometheus.instant("x", AT), Estimate)
 
 
 @pytest.mark.parametrize(
@@ -455,9 +456,9 @@ def test_each_key_fails_if_the_question_does(fake, prometheus):
 def test_a_difference_is_of_raw_samples_and_both_ends_belong_to_the_window(fake, prometheus):
     fake.says(matrix(line([100, 100, 110, *[150] * 9, 175], {"shard": "a"})))
     sample = prometheus.difference('c_total{shard="a"}', WINDOW)
-    assert sample == Value('c_total{shard="a"}[60001ms]', 75.0, AT, 13)
+    assert sample == exact('c_total{shard="a"}[60001ms]', 75.0, AT, n=13)
     assert fake.asked[0][1]["time"] == "1700000060.000"
-    assert prometheus.rate('c_total{shard="a"}', WINDOW, per=60) == Value(sample.query, 75.0, AT, 13)
+    assert prometheus.rate('c_total{shard="a"}', WINDOW, per=60) == exact(sample.query, 75.0, AT, n=13)
 
 
 def test_a_rate_is_over_the_time_between_the_samples(fake, prometheus):
@@ -496,7 +497,7 @@ def test_counters_are_added_up_only_if_asked(fake, prometheus):
     both = matrix(line(range(13), {"side": "buy"}), line(range(0, 26, 2), {"side": "sell"}))
     fake.says(both, both, both, both)
     assert isinstance(prometheus.difference("a", WINDOW), Several)
-    assert prometheus.difference("b", WINDOW, series=2) == Value("b[60001ms]", 36.0, AT, 26)
+    assert prometheus.difference("b", WINDOW, series=2) == exact("b[60001ms]", 36.0, AT, n=26)
     assert prometheus.difference("c", WINDOW, series=None).value == 36
     missing = prometheus.difference("d", WINDOW, series=3)
     assert isinstance(missing, Partial)

@@ -1,3 +1,4 @@
+import dataclasses
 import datetime as dt
 import html.parser
 import json
@@ -12,7 +13,7 @@ from verdict_harness.errors import EvidenceError
 from verdict_harness.record import Run, Watched, write_json
 from verdict_harness.report import junit, plots, terminal
 from verdict_harness.report import page as report
-from verdict_harness.samples import Empty, Point, Series, Unit, Value, ms, per_minute, ratio
+from verdict_harness.samples import Doubt, Empty, Point, Series, Unit, Windows, exact, ms, per_minute, ratio
 from verdict_harness.verdicts import (
     AtLeast,
     Below,
@@ -159,7 +160,9 @@ def test_a_unit_is_drawn_as_it_is_written():
 
 def test_values_are_drawn_against_the_numbers_in_their_labels():
     values = {"1000 users": 0.002, "100 users": 0.001, "10000 users": 0.004, "all": 0.001}
-    exhibits = [Exhibit(label, Value("q", v, at=0.0), Below(200 * ms), ()) for label, v in values.items()]
+    exhibits = [
+        Exhibit(label, exact("q", v, at=0.0, n=1), Below(200 * ms), ()) for label, v in values.items()
+    ]
     (plot,) = plots.draw("p", exhibits)
     assert plot.title == "against users"
     assert [word in plot.svg for word in ("users", "10000", "200 ms")] == [True] * 3
@@ -169,7 +172,7 @@ def test_values_are_drawn_against_the_numbers_in_their_labels():
 
 def test_only_series_are_drawn():
     exhibits = [
-        Exhibit("", sample, Below(1 * ms), ()) for sample in (Value("q", 1.0, at=0), Empty("q", "no"))
+        Exhibit("", sample, Below(1 * ms), ()) for sample in (exact("q", 1.0, at=0, n=1), Empty("q", "no"))
     ]
     assert plots.draw("p", exhibits) == []
 
@@ -274,3 +277,115 @@ def test_a_block_of_text_has_everything_in_few_lines(tmp_path):
     assert str(run.directory / "facts/b.json") in text
     assert "reason fine" not in text
     assert len(lines) <= 12
+
+
+# -- intervals and doubts
+
+
+LOST = Doubt(
+    "missing", "1 of 55 scrapes of me-shard-a failed", 20.0, math.inf, "scrapes of me-shard-a", 0, ""
+)
+OPEN = Finding(
+    Verdict.INCONCLUSIVE,
+    33.0,
+    "ms",
+    "< 40 ms",
+    "q",
+    5100,
+    "33 ms (at least 20 ms): whether that is < 40 ms can't be told",
+    interval=(20.0, math.inf),
+    doubts=(LOST,),
+    doubt=LOST,
+    decides="no failed scrape",
+    counted="orders",
+)
+
+
+def shared(tmp_path, *names):
+    return outcome(tmp_path, [Judged(Criterion(name, "A2", "ASR 1"), (OPEN,)) for name in names])
+
+
+def test_json_holds_interval_observations_doubts_and_what_would_decide(tmp_path):
+    text = json.dumps(report.document(shared(tmp_path, "A2.x")), allow_nan=False)
+    (entry,) = json.loads(text)["criteria"]
+    assert (entry["interval"], entry["samples"], entry["counted"]) == ([20.0, None], 5100, "orders")
+    assert entry["decides"] == "no failed scrape"
+    assert entry["reason"].endswith("1 of 55 scrapes of me-shard-a failed; no failed scrape would decide")
+    assert [doubt["text"] for doubt in entry["doubts"]] == [LOST.text]
+    assert (entry["doubts"][0]["lo"], entry["doubts"][0]["hi"]) == (20.0, None)
+
+
+def test_a_doubt_that_several_share_is_said_once_and_named_by_each(tmp_path):
+    names = ["A2.x", "A2.y", "A2.z"]
+    several = shared(tmp_path, *names)
+    (note,) = report.document(several)["doubts"]
+    assert (note["text"], note["instrument"]) == (LOST.text, "scrapes of me-shard-a")
+    assert list(note["criteria"]) == names
+    said = terminal.render(terminal.summary(several, "", None), width=200, colour=False)
+    assert said.count(LOST.text) == 1
+    assert said.count("; doubt 1; no failed scrape would decide") == 3
+    page = Page(report.html(several))
+    assert page.text.count("; doubt 1; no failed scrape would decide") == 3
+    assert "Doubts that several criteria share" in page.text
+
+
+def test_a_doubt_of_one_alone_is_said_where_it_is(tmp_path):
+    alone = shared(tmp_path, "A2.x")
+    assert report.document(alone)["doubts"] == []
+    said = terminal.render(terminal.summary(alone, "", None), width=200, colour=False)
+    assert f"can't be told; {LOST.text}; no failed scrape would decide" in said
+    assert "doubt 1" not in said
+
+
+def test_terminal_page_and_block_show_interval_and_observations(tmp_path):
+    one = shared(tmp_path, "A2.x")
+    said = terminal.render(terminal.summary(one, "", None), width=200, colour=False)
+    assert "33 ms (>= 20 ms)" in said
+    assert " 5100 " in said
+    page = Page(report.html(one)).text
+    assert "33 ms (>= 20 ms)" in page
+    assert "5100 orders" in page
+    block = report.block(one.judged[0], one.run)
+    assert "value:       33 ms (>= 20 ms)" in block
+    assert "rests on:    5100 orders" in block
+    assert "decides:     no failed scrape" in block
+
+
+def test_junit_has_properties_of_all_of_it(tmp_path):
+    (judged,) = shared(tmp_path, "A2.x").judged
+    found = dict(junit.properties(judged))
+    assert (found["interval"], found["samples"]) == (">= 20 ms", "5100")
+    assert (found["decides"], found["doubts"]) == ("no failed scrape", LOST.text)
+    assert found["reason"] == OPEN.sentence
+
+
+@pytest.mark.parametrize(
+    ("ends", "shown"),
+    [
+        ((20.0, 50.0), "20 to 50 ms"),
+        ((20.0, 20.0), ""),
+        (None, ""),
+        ((-math.inf, 5.0), "<= 5 ms"),
+        ((-math.inf, math.inf), "not bounded"),
+    ],
+)
+def test_an_interval_as_people_read_it(ends, shown):
+    assert report.interval(dataclasses.replace(OPEN, interval=ends)) == shown
+
+
+def test_a_number_beyond_all_that_was_measured_is_shown_by_its_bound():
+    assert report.figure(dataclasses.replace(OPEN, value=None)) == ">= 20 ms"
+
+
+def test_windows_are_drawn_with_their_intervals():
+    parts = [exact("q", 0.1, START + 30.0 * i, n=510, seconds=30.0) for i in (2, 3, 4)]
+    parts[1] = parts[1].widened("chance", "few", lo=0.05, hi=0.3)
+    parts[2] = parts[2].widened("chance", "fewer", lo=-math.inf, hi=math.inf)
+    sample = Windows("q", exact("q", 0.1, START + 120.0, n=1530), tuple(parts))
+    plain = Windows("q", sample.whole, (parts[0],))
+    drawn, fewer = (
+        plots.draw("p", [Exhibit("a", each, Below(200 * ms), (LOAD,))])[0].svg for each in (sample, plain)
+    )
+    assert "200 ms" in drawn
+    assert [svg.count("stroke-opacity: 0.6") for svg in (drawn, fewer)] == [2, 0]
+    assert plots.draw("p", [Exhibit("a", Windows("q", sample.whole, ()), Below(200 * ms), (LOAD,))]) == []

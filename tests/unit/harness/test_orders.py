@@ -1,0 +1,116 @@
+"""When orders are due, and what became of each, from samples that are made up."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from verdict_harness.loads import Arrivals, Fate, Ramp
+from verdict_harness.loads.orders import Course, Orders, trace
+from verdict_harness.loads.raw import Drop, Iteration, Key, Raw, Request
+from verdict_harness.loads.response import Stretch, claimed, errors, response, troubles
+from verdict_harness.samples import Estimate
+
+BEGAN, RATE, PLANNED = 1000.0, 10, 400
+ARRIVALS = Arrivals.constant(RATE, PLANNED / RATE)
+COURSE = Course(ended=BEGAN + PLANNED / RATE + 1)
+ramps = st.lists(
+    st.builds(Ramp, st.floats(1, 90), st.floats(1, 90), st.floats(0.5, 60)), min_size=1, max_size=4
+)
+
+
+@given(ramps)
+def test_as_many_are_due_by_then_as_the_area_under_the_rate_says(given: list[Ramp]) -> None:
+    arrivals = Arrivals(tuple(given), ramping=True)
+    times = arrivals.times(range(arrivals.planned))
+    assert all(a < b for a, b in itertools.pairwise(times))
+    assert all(0 < time <= arrivals.seconds + 1e-6 for time in times)
+    for index, time in enumerate(times):
+        area = left = 0.0
+        for ramp in given:
+            here = min(max(0.0, time - left), ramp.seconds)
+            area += here * (ramp.first + (ramp.last - ramp.first) * here / ramp.seconds / 2)
+            left += ramp.seconds
+        assert area == pytest.approx(index + 1, abs=1e-4)
+
+
+def made(*, late: dict[int, float] | None = None, dropped: set[int] | None = None, took: float = 0.01) -> Raw:
+    """A load of 400 orders at 10/s, each answered after ``took`` seconds."""
+    raw, late, dropped = Raw(start=BEGAN), late or {}, dropped or set()
+    number = itertools.count()
+    for index in range(PLANNED):
+        due = BEGAN + index / RATE
+        begun = due + late.get(index, 0.0002)
+        if index in dropped:
+            raw.drops.append(Drop(begun, "s"))
+            continue
+        key, ended = Key("s", str(index), "0"), begun + took
+        raw.done.append(Iteration(begun, ended, key, next(number)))
+        raw.requests.append(Request(round(ended, 3), took * 1000, 200, f"r-{index}", 0.0, key, ended, True))
+        raw.spans.append((begun, ended))
+    return raw
+
+
+def quantile(orders: Orders, p: float) -> Estimate:
+    found = response(Stretch.of("L", orders, 0.0, math.inf), p)
+    assert isinstance(found, Estimate)
+    return found
+
+
+def test_every_order_in_its_place() -> None:
+    orders = trace(made(dropped={7, 8, 200}), ARRIVALS, COURSE)
+    assert len(orders.all) == PLANNED
+    assert [order.due for order in orders.all] == pytest.approx([BEGAN + n / RATE for n in range(PLANNED)])
+    assert [n for n, order in enumerate(orders.all) if order.begun is None] == [7, 8, 200]
+    assert all(order.id in {f"r-{n}", ""} for n, order in enumerate(orders.all))
+
+
+def test_dropped_with_every_virtual_user_waiting_is_the_systems() -> None:
+    raw = made(dropped=set(range(100, 150)), took=20.0)
+    orders = trace(raw, ARRIVALS, COURSE)
+    assert [order.fate for order in orders.all].count(Fate.BUSY) == 50
+    found = errors(Stretch.of("L", orders, 0.0, math.inf))
+    assert isinstance(found, Estimate)
+    assert found.lo > 0.09
+    assert [trouble for trouble in troubles(orders) if trouble.against == "ANY"] == []
+
+
+def test_dropped_with_virtual_users_to_be_had_is_nobodys() -> None:
+    orders = trace(made(dropped={100}, took=20.0), ARRIVALS, Course(COURSE.ended, full=False))
+    assert orders.all[100].fate is Fate.UNSENT
+    assert (orders.all[100].lo, orders.all[100].hi) == (0.0, math.inf)
+
+
+def test_late_is_k6s() -> None:
+    stopped = {index: 3.0 - (index - 100) / RATE for index in range(100, 130)}
+    orders = trace(made(late=stopped), ARRIVALS, COURSE)
+    assert quantile(orders, 0.99).hi > 2.5
+    assert quantile(orders, 0.99).lo < 0.02
+    (trouble,) = troubles(orders)
+    assert trouble.against == "PASS"
+    found = claimed("L", orders)
+    assert isinstance(found, Estimate)
+    assert (found.lo, found.hi) == (pytest.approx(1 - 28 / 400, abs=0.003), 1.0)
+
+
+def test_a_stall_of_the_machine_widens_downwards_only() -> None:
+    still = [(BEGAN + 10, BEGAN + 11)]
+    orders = trace(made(took=0.5), ARRIVALS, Course(COURSE.ended, stalls=still))
+    touched = [order for order in orders.all if order.lo < order.waited - 0.001]
+    # those due in it, for as long again after it, and those under way when it began
+    assert (touched[0].due, touched[-1].due) == (
+        pytest.approx(BEGAN + 9.5, abs=0.11),
+        pytest.approx(BEGAN + 11.9),
+    )
+    assert all(order.hi == pytest.approx(0.5, abs=0.001) for order in orders.all)
+
+
+def test_one_order_of_many_that_k6_did_not_send_decides_nothing() -> None:
+    orders = trace(made(dropped={300}), ARRIVALS, COURSE)
+    assert orders.all[300].fate is Fate.UNSENT
+    assert quantile(orders, 0.95).hi < 0.02
+    assert troubles(orders) == []
