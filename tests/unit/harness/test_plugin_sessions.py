@@ -130,7 +130,10 @@ def test_junit_says_the_verdicts(judged, pytester):
         "unit": "ms",
         "limit": "< 200 ms",
         "query": "p99",
+        "interval": "",
         "samples": "9",
+        "decides": "",
+        "doubts": "",
         "reason": "300 ms is not below 200 ms",
     }
     assert (pytester.path / "theirs/ours.xml").read_bytes() == (ended.folder / "junit.xml").read_bytes()
