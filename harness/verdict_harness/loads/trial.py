@@ -85,15 +85,6 @@ class Plan:
         return next((name for name, mine, theirs in pairs if _told(mine) != _told(theirs)), "")
 
 
-def _doubted(sample: Sample, *troubles: str) -> Sample:
-    """Return ``sample``, or what is left of it where there is reason not to trust it: no value."""
-    if not troubles:
-        return sample
-    if isinstance(sample, NoValue):
-        return replace(sample, reason="; ".join((sample.reason, *troubles)))
-    return Partial(sample.query, "; ".join(troubles), sample.samples)
-
-
 def _told(value: object) -> object:
     """Return what tells a field of a plan from another: of a function, its code and what it holds."""
     if not isinstance(value, FunctionType):
@@ -169,45 +160,36 @@ class Trial(ClientSide, ServerSide):
 
     def over(self, query: str) -> Sample:
         """Return the series that ``query`` yields over the window."""
-        return _doubted(
-            self._handed(query, self._prometheus.over(self._filled(query), self.window)), *self._down
-        )
+        return self._handed(query, self._prometheus.over(self._filled(query), self.window))
 
     def final(self, query: str) -> Sample:
         """Return what ``query`` yields at the end of the window; ``$window`` in it is the window's length."""
-        return _doubted(
-            self._handed(query, self._prometheus.instant(self._filled(query), self.window.end)), *self._down
-        )
+        return self._handed(query, self._prometheus.instant(self._filled(query), self.window.end))
 
     def at(self, query: str, seconds: float) -> Sample:
         """Return what ``query`` yields so many seconds into the load; before it, if negative."""
-        return _doubted(
-            self._handed(query, self._prometheus.instant(self._filled(query), self.began + seconds)),
-            *self._down,
-        )
+        return self._handed(query, self._prometheus.instant(self._filled(query), self.began + seconds))
 
     def afterwards(self, query: str) -> Sample:
         """Return what ``query`` yields after the whole load and one more scrape."""
-        return _doubted(
-            self._handed(query, self._prometheus.instant(self._filled(query), self.whole.end)), *self._down
-        )
+        return self._handed(query, self._prometheus.instant(self._filled(query), self.whole.end))
 
     def each(self, query: str, label: str, keys: Collection[str]) -> dict[str, Sample]:
         """Return one series over the window for each of ``keys``."""
         found = self._prometheus.each(self._filled(query), self.window, label, keys)
-        return {key: _doubted(sample, *self._down) for key, sample in found.items()}
+        return {key: self._held(sample) for key, sample in found.items()}
 
     def total(self, counter: str, *, series: int | None = 1) -> Sample:
         """Return by how much a counter grew over the whole load, beginning included, from raw samples."""
-        return _doubted(self._prometheus.difference(counter, self.whole, series=series), *self._down)
+        return self._held(self._prometheus.difference(counter, self.whole, series=series))
 
     def growth(self, counter: str, *, series: int | None = 1) -> Sample:
         """Return by how much a counter grew in the window, from raw samples."""
-        return _doubted(self._prometheus.difference(counter, self.window, series=series), *self._down)
+        return self._held(self._prometheus.difference(counter, self.window, series=series))
 
     def rate(self, counter: str, *, per: float = 1.0, series: int | None = 1) -> Sample:
         """Return how fast a counter grew in the window, from raw samples."""
-        return _doubted(self._prometheus.rate(counter, self.window, per=per, series=series), *self._down)
+        return self._held(self._prometheus.rate(counter, self.window, per=per, series=series))
 
     def ratio(self, part: str, of: str, *, series: tuple[int | None, int | None] = (1, 1)) -> Sample:
         """Return the growth of one counter divided by that of another in the window, from raw samples."""
@@ -259,7 +241,13 @@ class Trial(ClientSide, ServerSide):
     def _handed(self, query: str, found: Sample) -> Sample:
         """Return what was found; nothing of k6's own series where k6 could not hand all of them over."""
         lost = self.load.unpushed if "k6_" in query else ""
-        return Partial(query, lost) if lost else found
+        return Partial(query, lost) if lost else self._held(found)
+
+    def _held(self, found: Sample) -> Sample:
+        """Return what was found; nothing where a target was down, since an expression may hide that."""
+        if not self._down or isinstance(found, NoValue):
+            return found
+        return Partial(found.query, "; ".join(self._down))
 
     def _filled(self, query: str) -> str:
         return query.replace("$window", f"{max(1, round(self.window.seconds))}s").replace(

@@ -98,6 +98,7 @@ def quantile(  # noqa: PLR0913 - what of, how sure, and what it is called
         (Doubt("resolution", between, *resolution),),
         round(found.end - found.begin, 3),
         counted,
+        continuous=True,
     )
     sure = _bracket(census, p, level)
     least = chance.least(p, level)
@@ -163,11 +164,9 @@ def _bracket(census: Census, p: float, level: float) -> Bound:
 
 def _between(resolution: Bound, query: str) -> str:
     lo, hi = (_shown(edge, query) for edge in resolution)
-    return (
-        f"a bucket that begins at {lo} and has no end"
-        if math.isinf(resolution.hi)
-        else f"a bucket of {lo} to {hi}"
-    )
+    if math.isinf(resolution.hi):
+        return f"no bucket ends above {lo}"
+    return f"no bucket has an edge between {lo} and {hi}"
 
 
 def _shown(edge: float, query: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
 
 from verdict_harness.errors import Unsupported, UsageError
@@ -96,3 +97,50 @@ def test_the_registry() -> None:
     with pytest.raises(UsageError, match="no such backend") as caught:
         backend("cloud")
     assert "local, k3d, kube, external" in str(caught.value)
+
+
+def prometheus(version: str, flags: str = "", status: int = 200) -> httpx.Client:
+    """Make a client of a Prometheus that says no more than which it is."""
+    answers = {
+        "/api/v1/status/buildinfo": {"version": version},
+        "/api/v1/status/flags": {"enable-feature": flags},
+    }
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, json={"status": "success", "data": answers[request.url.path]})
+
+    return httpx.Client(base_url="http://p:9090", transport=httpx.MockTransport(answer))
+
+
+@pytest.mark.parametrize(
+    ("client", "told"),
+    [
+        (prometheus("2.42.0"), True),
+        (prometheus("2.42.0", "exemplar-storage,native-histograms"), False),
+        (prometheus("3.1.0"), True),
+        (prometheus("3.15.0"), False),
+        (prometheus("2.42.0", status=404), True),
+    ],
+)
+def test_what_an_old_prometheus_lacks_is_said_before_any_load(
+    client: httpx.Client, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("verdict_harness.systems.external.progress.say", said.append)
+    deployment(WEB_URL="http://h")._takes_native_histograms(client)
+    assert bool(said) == told
+    if told:
+        assert "takes no native histograms" in said[0]
+        assert "start it with --enable-feature=native-histograms" in said[0]
+
+
+@pytest.mark.parametrize("url", ["http://me:s3cret@p:9090", "me:s3cret@p:9090", "http//me:s3cret@p"])
+def test_a_password_is_kept_and_never_shown(url: str) -> None:
+    if url.startswith("http:"):
+        one = deployment(WEB_URL="http://h", PROMETHEUS_URL=url)
+        assert one.prometheus == "http://p:9090"
+        assert one.prometheus.login == ("me", "s3cret")
+        return
+    with pytest.raises(UsageError) as caught:
+        deployment(WEB_URL="http://h", PROMETHEUS_URL=url)
+    assert "s3cret" not in str(caught.value)

@@ -11,7 +11,9 @@ from verdict_harness.samples.estimate import Estimate, Windows
 from verdict_harness.samples.metrics import Metrics
 from verdict_harness.samples.sample import Empty, Failed, NotANumber, Partial, Point, Series, Several, Stale
 from verdict_harness.samples.server import Server
+from verdict_harness.samples.units import ms, percent
 from verdict_harness.samples.window import Window
+from verdict_harness.verdicts import Below, Change
 
 START = 1_700_000_000.0
 SCRAPES = 61
@@ -74,7 +76,7 @@ def test_every_request_below_33_ms_lies_between_the_edges_20_and_50():
     assert p99.interval == (0.02, 0.05)
     assert p99.value == pytest.approx(0.0497)
     assert p99.doubts[0].kind == "resolution"
-    assert p99.doubts[0].text == "a bucket of 20 ms to 50 ms"
+    assert p99.doubts[0].text == "no bucket has an edge between 20 ms and 50 ms"
     assert (p99.n, p99.counted, p99.seconds) == (4590, "orders", 270.0)
     assert p99.query == "p99 of lat_seconds"
 
@@ -83,7 +85,7 @@ def test_beyond_the_largest_bucket_nothing_bounds_it():
     p99 = Recorded().observe("lat_seconds", evenly(30.0)).server().quantile(0.99, "lat_seconds")
     assert p99.interval == (1.0, math.inf)
     assert p99.value is None
-    assert "has no end" in p99.doubts[0].text
+    assert p99.doubts[0].text == "no bucket ends above 1000 ms"
 
 
 def test_a_p99_of_few_has_no_upper_bound():
@@ -182,6 +184,30 @@ def test_nothing_observed_is_nothing():
     assert isinstance(quiet.server().quantile(0.99, "lat_seconds"), Empty)
     one = Recorded().observe("lat_seconds", [(100, 0.003)]).server().quantile(0.99, "lat_seconds")
     assert (one.n, one.hi) == (1, math.inf)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "limit", "verdict"),
+    [
+        (0.033, 40, "INCONCLUSIVE"),
+        (0.033, 50, "PASS"),
+        (0.033, 20, "FAIL"),
+        (30.0, 200, "FAIL"),
+        (30.0, 2000, "INCONCLUSIVE"),
+    ],
+)
+def test_a_limit_is_judged_by_the_edges_around_it(seconds, limit, verdict):
+    found = Recorded().observe("lat_seconds", evenly(seconds)).server().windows(0.99, "lat_seconds")
+    finding = Below(limit * ms).judge(found)
+    assert str(finding.verdict) == verdict
+    if seconds < 1 and verdict == "INCONCLUSIVE":
+        assert finding.decides == "a bucket edge at 40 ms"
+
+
+def test_a_change_between_two_that_are_beyond_the_last_bucket_is_none():
+    slow = Recorded().observe("lat_seconds", evenly(30.0)).server().quantile(0.99, "lat_seconds")
+    finding = Change(slow, at_most=10 * percent).judge(slow)
+    assert str(finding.verdict) == "INCONCLUSIVE"
 
 
 # -- which series
