@@ -32,8 +32,13 @@ def judge_conservation(load: Performed, judge: Judge) -> None:
     if ledger.untold and not ledger.untold.startswith(NO_BROKER):
         judge.inconclusive(f"the events could not be read: {ledger.untold}")
         return
-    differences = dict(_counters_alone(load) if ledger.untold else _accounts(load))
-    judge(differences, NOTHING)
+    accounts = _counters_alone(load) if ledger.untold else _accounts(load)
+    # what differs is told in its own words, so that the verdict names it
+    judge({_told(name, sample): sample for name, sample in accounts}, NOTHING)
+
+
+def _told(name: str, sample: Sample) -> str:
+    return f"{name}, {sample.query}" if isinstance(sample, Estimate) and sample.lo else name
 
 
 def _accounts(load: Performed) -> Iterable[tuple[str, Sample]]:
@@ -54,7 +59,7 @@ def _accounts(load: Performed) -> Iterable[tuple[str, Sample]]:
             yield f"{counter} of shard {shard}", _apart(load, grown, placed, "ORDER_PLACED")
         grown = load.trial.totals.growth("me_matches_total", of=COUNTERS[0], shard=shard)
         yield f"me_matches_total of shard {shard}", _apart(load, grown, matched, "MATCH_EXECUTED")
-        for side in SIDES:
+        for side in SIDES if not account.parted else ():  # from there on the oracle knows no book
             for gauge, right in (("depth", account.depth), ("price_levels", account.levels)):
                 metric = f"me_orderbook_{gauge}"
                 told = ledger.gauges.get((metric, shard, side))

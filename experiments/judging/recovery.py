@@ -15,6 +15,7 @@ import httpx
 
 from experiments.books import place, sweep
 from experiments.exchange import SYMBOLS, shard_service
+from verdict_harness.errors import FaultError
 from verdict_harness.loads import Stage
 from verdict_harness.record import Json
 from verdict_harness.samples import Sample, count, exact
@@ -51,11 +52,26 @@ class Recovery:
     at: float
 
 
-def recovery(stage: Stage, load: Performed, shard: str) -> Recovery:
+@dataclass(frozen=True)
+class Gone:
+    """A shard that was killed and did not come back.
+
+    Attributes:
+        shard: which.
+        why: what was seen of it instead.
+        at: unix seconds when that was.
+    """
+
+    shard: str
+    why: str
+    at: float
+
+
+def recovery(stage: Stage, load: Performed, shard: str) -> Recovery | Gone:
     """Kill a shard once its load is over and judged, start it again, and ask it for all that it has.
 
     Raises:
-        FaultError: the kill did not bite, or it did not come back.
+        FaultError: the kill did not bite.
         Unsupported: the backend can't kill.
     """
     name = f"{load.name}-recovery"
@@ -72,8 +88,12 @@ def recovery(stage: Stage, load: Performed, shard: str) -> Recovery:
                 place(http, url, order)
                 acknowledged.append(order["orderId"])
             fault = chaos.kill(deployment, shard_service(shard))
-            with fault:
-                pass
+            fault.inject()
+        try:
+            fault.heal()
+        except FaultError as error:
+            # it was well before: that it does not come back is its own doing
+            return {"gone": error.found or error.what, "at": time.time(), "fault": fault.to_json()}
         url = deployment.endpoint(shard_service(shard)).url
         swept = sweep(url, [shard], f"{own}sweep")
         return {
@@ -85,14 +105,20 @@ def recovery(stage: Stage, load: Performed, shard: str) -> Recovery:
         }
 
     record: Any = stage.observe(f"recovery of {load.name}", load.workload.system, ask)
+    if "gone" in record:
+        return Gone(shard, record["gone"], record["at"])
     told = ledger.keep(stage, load.workload.system, name, own, [shard], since=record["at"])
     return Recovery(
         shard, tuple(record["acknowledged"]), record["sweeps"], record["before"], told, record["at"]
     )
 
 
-def judge_recovery(judge: Judge, back: Recovery) -> None:
+def judge_recovery(judge: Judge, back: Recovery | Gone) -> None:
     """Judge that it was another process, and that it has all that the former one had promised."""
+    if isinstance(back, Gone):
+        text = f"shard {back.shard} did not come back: {back.why}"
+        judge({text: exact(text, 1.0, back.at, n=1, counted="shards")}, Within(0 * count, 0 * count))
+        return
     told, shard = back.told, back.shard
     if told.untold:
         judge.inconclusive(f"the events could not be read: {told.untold}")
