@@ -33,8 +33,14 @@ def test_a_rate_that_is_sustained():
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        (orders(fate=lambda n: Fate.REFUSED if n % 50 == 0 else Fate.ACCEPTED), "20 of 1000 orders were not accepted"),
-        (orders(fate=lambda n: Fate.BUSY if n > 980 else Fate.ACCEPTED), "19 of 1000 orders were not accepted"),
+        (
+            orders(fate=lambda n: Fate.REFUSED if n % 50 == 0 else Fate.ACCEPTED),
+            "20 of 1000 orders were not accepted",
+        ),
+        (
+            orders(fate=lambda n: Fate.BUSY if n > 980 else Fate.ACCEPTED),
+            "19 of 1000 orders were not accepted",
+        ),
         (orders(lambda n: 0.3 if n % 50 == 0 else 0.01), "p99 at the client was 300 ms"),
         (orders(lambda n: 0.01 + n / 1000 * 0.18), "orders under way grew by 1.8/s"),
     ],
