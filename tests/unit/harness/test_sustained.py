@@ -13,7 +13,7 @@ SPAN = (1000.0, 1010.0)
 SPENT = Used({"a": 0.05}, busy=0.5, seconds=10.0)
 
 
-def orders(waited=lambda n: 0.01, fate=lambda n: Fate.ACCEPTED):
+def orders(waited=lambda _n: 0.01, fate=lambda _n: Fate.ACCEPTED):
     made = []
     for n in range(1000):
         due, took, what = 1000.0 + n / 100, waited(n), fate(n)
@@ -69,7 +69,7 @@ def test_a_backlog_that_grows():
     ],
 )
 def test_what_says_nothing_is_void_whatever_the_orders_say(more, said):
-    for made in (orders(), orders(lambda n: 3.0)):
+    for made in (orders(), orders(lambda _n: 3.0)):
         found = judged(made, **more)
         assert (found.outcome, found.broke) == (Outcome.VOID, said)
 
