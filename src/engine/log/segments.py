@@ -95,6 +95,15 @@ def path_of(directory: Path, index: int) -> Path:
     return directory / f"segment-{index:08}.wal"
 
 
+def reserve(fd: int, size: int) -> None:
+    """Give a file all of its blocks, or raise ``OSError`` (ENOSPC)."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(fd, 0, size)
+        return
+    for at in range(0, size, 1 << 20):  # macOS has no such call
+        os.pwrite(fd, bytes(min(1 << 20, size - at)), at)
+
+
 class Reader:
     """Reads a log in order, from its first record to the last whole one.
 

@@ -26,7 +26,7 @@ from ..orders import Order
 from . import segments
 from .identity import Identity
 from .records import FORMAT, ORDER, SEED, Start, encode, encode_start
-from .segments import HEADER_SIZE, Header, Reader
+from .segments import HEADER_SIZE, Header, Reader, reserve
 
 log = logging.getLogger(__name__)
 
@@ -225,7 +225,7 @@ class Wal:
         fd = os.open(self._spare, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         try:
             # Blocks that are there beforehand: a full disk is an error here and not amid a record.
-            _reserve(fd, self._segment_bytes)
+            reserve(fd, self._segment_bytes)
         except OSError:
             self._spare.unlink()
             raise
@@ -394,12 +394,3 @@ class Wal:
                 os.close(fd)
         self._fd = self._lock_fd = -1
         self._retired.clear()
-
-
-def _reserve(fd: int, size: int) -> None:
-    """Give a file all of its blocks, or raise ``OSError`` (ENOSPC)."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(fd, 0, size)
-        return
-    for at in range(0, size, 1 << 20):  # macOS has no such call
-        os.pwrite(fd, bytes(min(1 << 20, size - at)), at)
