@@ -95,7 +95,7 @@ class Incoming:
         self._turn = self._received = 0.0
         self._method = self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._head_size = self._raw = self._chunks = 0
+        self._raw = self._chunks = 0
         self._body: list[bytes] = []
         self._body_size = self._body_left = self._body_limit = 0
         self._chunked = self._upgrade = False
@@ -168,7 +168,7 @@ class Incoming:
         """Begin to count a request's parts."""
         self._target = b""
         self._headers = []
-        self._head_size = self._raw = self._chunks = 0
+        self._raw = self._chunks = 0
         self.in_head = True
         self.since = self._turn
 
@@ -179,13 +179,8 @@ class Incoming:
             raise Refused(414, f"The URL is longer than {self._limits.target} bytes")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, or a trailer, which nobody wants."""
-        self._head_size += len(name) + len(value)
+        """Take a header, or a trailer, which nobody wants; :meth:`feed` bounds them all."""
         self._headers.append((name, value))
-        if len(self._headers) > self._limits.headers:
-            raise Refused(431, f"There are more than {self._limits.headers} headers")
-        if self._head_size > self._limits.head:
-            raise self._large_head()
 
     def on_headers_complete(self) -> None:
         """Decide by its head whether the request is taken."""
@@ -247,9 +242,12 @@ class Incoming:
 
     def _read_headers(self, job: Job) -> int:
         """Note what headers say of the body and the connection; return the body's length, if it is told."""
-        length = 0
+        length = size = 0
         self._chunked = self.expects = False
+        if len(self._headers) > self._limits.headers:
+            raise Refused(431, f"There are more than {self._limits.headers} headers")
         for name, value in self._headers:
+            size += len(name) + len(value)
             key = name.lower()
             if key == b"content-length":
                 length = int(value)
@@ -259,6 +257,8 @@ class Incoming:
                 job.persistent = job.keep
             elif key == b"expect":
                 self.expects = value.lower() == b"100-continue"
+        if size > self._limits.head:
+            raise self._large_head()
         return length
 
     def _large_body(self) -> Refused:

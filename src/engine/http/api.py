@@ -17,7 +17,7 @@ MAX_SEED = 16 << 20
 """Bytes in the largest seed: three times the 40,000 orders of the deepest books of an experiment."""
 
 MAX_SEED_FIELDS = 500_000
-"""Fields in the largest seed, told by its commas: what is absurd is not begun to be decoded."""
+"""Fields in the largest seed, told by its commas: decoding is not interrupted, so nothing absurd is begun."""
 
 
 def answer_order(shard: Shard, body: bytes, received: float | None = None) -> tuple[int, dict[str, Any]]:
