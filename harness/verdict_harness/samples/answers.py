@@ -27,6 +27,7 @@ _NAMED = 4  # series named where one was meant
 _MOMENT = 0.0015  # seconds: Prometheus keeps milliseconds
 _PARTIAL = ("isPartial", "partial", "partialResponse")  # what relatives of Prometheus call it
 _HARMLESS = "metric might not be a counter"  # a guess from a name
+_NUMBERS = {"nan", "inf"}  # words that look like names
 _PAIR = r'\s*(\w+)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*,?'
 _PAIRS = re.sub(r"\((?!\?)", "(?:", _PAIR)
 _ESCAPED = re.compile(r"\\(.)")
@@ -143,11 +144,11 @@ def _selector(query: str) -> list[tuple[str, str, Callable[[str], bool]]]:
 
     >>> [(name, meant) for name, meant, _ in _selector('x_total{shard="a", side!="buy"}[60001ms]')]
     [('__name__', '="x_total"'), ('shard', '="a"'), ('side', '!="buy"')]
-    >>> _selector('sum(x_total{shard="a"})')
-    []
+    >>> _selector('sum(x_total{shard="a"})'), _selector("NaN")
+    ([], [])
     """
     match = _SELECTOR.fullmatch(query.strip())
-    if match is None:
+    if match is None or query.strip().lower() in _NUMBERS:
         return []
     name, matchers = match.groups(default="")
     pairs = [("__name__", "=", name)] if name else []
