@@ -6,9 +6,11 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np  # noqa: F401 - a session in a session that imports it first would take it away again
 import pytest
 
 PRELUDE = """
+import numpy as np  # noqa: F401 - a session in a session that imports it first would take it away again
 import pytest
 from verdict_harness.errors import CriterionFailed, FaultError, HarnessError, LoadError
 from verdict_harness.verdicts import Below
