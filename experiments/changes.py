@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 
-import httpx
-
 from verdict_harness.loads import Interleaved, Plan, Schedule, Stage, Switch
-from verdict_harness.processes import Pending, until
+from verdict_harness.processes import Answer, Pending, ask, until
 from verdict_harness.systems import Deployment
 
 from . import constant
@@ -75,22 +73,16 @@ def _broker(deployment: Deployment) -> Switch:
     def back() -> float:
         deployment.resume(BROKER)
         metrics = deployment.endpoint(shard_service("a"), "metrics").url + "/metrics"
-        with httpx.Client(timeout=5.0, trust_env=False) as http:
-            until("shard a to hand over what it kept", lambda: _drained(http, metrics), timeout=DRAIN)
+        until("shard a to hand over what it kept", lambda: ask(metrics, _drained, timeout=5.0), timeout=DRAIN)
         return time.time()
 
     return {"A": back, "B": gone}
 
 
-def _drained(http: httpx.Client, metrics: str) -> bool:
-    try:
-        lines = http.get(metrics).text.splitlines()
-    except httpx.HTTPError as error:
-        raise Pending(f"{type(error).__name__}: {error}") from error
-    backlog = [float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("me_event_backlog_orders{")]
-    if not backlog:
-        raise Pending("no me_event_backlog_orders")
+def _drained(answer: Answer) -> bool:
+    lines = [line for line in answer.text.splitlines() if line.startswith("me_event_backlog_orders{")]
+    backlog = float(lines[0].rsplit(" ", 1)[1])
     # what is under way between two batches is no backlog
-    if backlog[0] > RATE["full"]:
-        raise Pending(f"{backlog[0]:.0f} orders behind")
+    if backlog > RATE["full"]:
+        raise Pending(f"{backlog:.0f} orders behind")
     return True
