@@ -34,6 +34,12 @@ def rate(  # noqa: PLR0913 - what of, when, and how sure
         counted: what they count, in the plural.
         level: how sure each bound is to be.
     """
+    return _rate(query, counters, _scraped(counters, window), per, counted, level)
+
+
+def _rate(  # noqa: PLR0913, PLR0917 - see rate
+    query: str, counters: Sequence[Counter], window: Window, per: float, counted: str, level: float
+) -> Estimate | NoValue:
     grown = growth(query, counters, window)
     if isinstance(grown, NoValue):
         return grown
@@ -59,14 +65,15 @@ def windows(  # noqa: PLR0913 - what of, when, and how long the parts are
     query: str, counters: Sequence[Counter], window: Window, per: float, counted: str, *, every: float
 ) -> Windows | NoValue:
     """Return :func:`rate` of a window and of its consecutive parts, each at least ``every`` seconds long."""
-    whole = rate(query, counters, window, per, counted)
+    window = _scraped(counters, window)
+    whole = _rate(query, counters, window, per, counted, chance.SURE)
     if isinstance(whole, NoValue):
         return whole
     pieces = parts(window, every)
     level = chance.family(len(pieces))
     found = []
     for piece in pieces:
-        part = rate(query, counters, piece, per, counted, level=level)
+        part = _rate(query, counters, piece, per, counted, level)
         if isinstance(part, NoValue):
             return part
         found.append(part)
@@ -104,6 +111,18 @@ def _aside(pairs: Sequence[tuple[float, float]], level: float) -> float:
     """Return how far to each side chance may have moved the ratio of two sums."""
     sure = chance.ratio(pairs, level)
     return (sure.hi - sure.lo) / 2
+
+
+def _scraped(counters: Sequence[Counter], window: Window) -> Window:
+    """Return the part of a window that ends with its last scrape, failed or not.
+
+    A total ends with the scrape after its window, since nothing may be missing. A rate must not: the seconds
+    between a load's end and that scrape, in which nothing came, are none of the load's. Where scrapes are
+    lacking the window stays as it is, and the doubt with it.
+    """
+    seen = [one.time for one in counters[0].scrapes.within(window.start, window.end)]
+    apart = max((b - a for a, b in itertools.pairwise(seen)), default=0.0)
+    return Window(window.start, seen[-1]) if apart and window.end - seen[-1] <= apart else window
 
 
 def _moments(counters: Sequence[Counter], window: Window) -> list[float]:

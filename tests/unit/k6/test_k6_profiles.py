@@ -19,8 +19,8 @@ CONTRACT: dict[str, tuple[str, str, float, int, int, dict[str, tuple[int, int]]]
     "A1": ("test-asr1-a1-warmup.js", "shard", 500 / 60, 120, 12, {"a": (500, 50)}),
     "A2": ("test-asr1-a2-normal-load.js", "shard", 17, 300, 40, {"a": (500, 50)}),
     "A3": ("test-asr1-a3-depth-variation.js", "shard", 17, 180, 31, {"a": (1000, 100)}),
-    "A4": ("test-asr1-a4-kafka-degradation.js", "shard", 17, 180, 42, {"a": (500, 50)}),
-    "B1": ("test-asr2-b1-baseline.js", "shard", 17, 180, 31, {"a": (500, 50)}),
+    "A4": ("test-asr1-a4-kafka-degradation.js", "shard", 17, 180, 48, {"a": (500, 50)}),
+    "B1": ("test-asr2-b1-baseline.js", "shard", 17, 180, 46, {"a": (500, 50)}),
     "B2": ("test-asr2-b2-peak-sustained.js", "gateway", 84, 300, 66, dict.fromkeys("abc", (500, 50))),
     "B3": ("test-asr2-b3-ramp.js", "gateway", 17, 600, 95, dict.fromkeys("abc", (500, 50))),
     "B4": (

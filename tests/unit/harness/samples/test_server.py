@@ -302,16 +302,27 @@ def test_a_rate_counts_from_scrape_to_scrape():
     record = Recorded().add("x_total", [100 * i for i in range(SCRAPES)])
     rate = record.server().rate("x_total", per=60)
     assert rate.interval == pytest.approx((1200, 1200))
-    assert (rate.seconds, rate.n) == (270.0, 5400)
+    assert (rate.seconds, rate.n) == (265.0, 5300)
     found = record.server().rates("x_total", per=60)
     assert [round(part.value) for part in found.parts] == [1200] * 8
     assert all(part.seconds >= 30 for part in found.parts)
 
 
+def test_the_seconds_between_a_loads_end_and_the_scrape_after_it_are_none_of_its_rate():
+    ended = 297  # nothing comes from then on, and the scrape at 300 says so
+    record = Recorded().add("x_total", [20 * min(5 * i, ended) for i in range(SCRAPES)])
+    assert record.server().rate("x_total", per=60).interval == pytest.approx((1200, 1200))
+    found = record.server().rates("x_total", per=60)
+    assert [round(part.value) for part in found.parts] == [1200] * len(found.parts)
+    assert record.server().growth("x_total").value == pytest.approx(20 * (ended - 30)), (
+        "a total lacks nothing"
+    )
+
+
 def test_that_nothing_matches_is_a_rate_of_0():
     rate = Recorded().add("x_total", [5] * SCRAPES).server().rate("x_total")
     assert rate.interval == (0.0, 0.0)
-    assert (rate.n, rate.counted) == (270, "seconds")
+    assert (rate.n, rate.counted) == (265, "seconds")
 
 
 def test_matches_per_order_lie_where_the_loads_own_spread_leaves_them():
