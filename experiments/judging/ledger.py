@@ -16,19 +16,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from experiments.broker import TOPICS, Event, read
 from experiments.exchange import BROKER
 from verdict_harness.errors import EvidenceError, HarnessError, Inconclusive, WaitTimeout
 from verdict_harness.loads import Stage
-from verdict_harness.processes import Pending, until
+from verdict_harness.processes import Answer, Pending, ask, until
 from verdict_harness.record import Json
 from verdict_harness.systems import Deployment, System
 
 from .oracle import PLACED, SEEDED, Account, audit
 
 DRAIN = 20.0  # seconds that shards have to hand over what they have; where the broker was away, more
+LOOK = 0.5  # seconds between two looks at that
 GAUGES = ("me_event_backlog_orders", "me_orderbook_depth", "me_orderbook_price_levels", "me_recovery_orders")
 
 
@@ -122,21 +121,21 @@ def keep(  # noqa: PLR0913 - what is read, of whom, and from when on
     """
     run = stage.run
 
-    def ask(deployment: Deployment) -> Json:
+    def told(deployment: Deployment) -> Json:
         drained = _drained(deployment, shards, since, drain)
-        told: dict[str, Any] = {"drained": drained, "gauges": gauges(deployment, shards)}
+        known: dict[str, Any] = {"drained": drained, "gauges": gauges(deployment, shards)}
         try:
             found = _read(deployment, run.backend)
         except HarnessError as error:
-            return {**told, "untold": error.what if not error.found else f"{error.what}: {error.found}"}
+            return {**known, "untold": error.what if not error.found else f"{error.what}: {error.found}"}
         path = run.evidence.folder(f"loads/{name}") / "events.jsonl.gz"
         with gzip.open(path, "wt", encoding="utf-8", compresslevel=3) as file:
             for topic in TOPICS:
                 for event in found[topic]["events"]:
                     file.write(json.dumps([topic, event], separators=(",", ":")) + "\n")
-        return {**told, "untold": "", "partitions": {t: found[t]["partitions"] for t in TOPICS}}
+        return {**known, "untold": "", "partitions": {t: found[t]["partitions"] for t in TOPICS}}
 
-    record: Any = stage.observe(f"ledger of {name}", system, ask)
+    record: Any = stage.observe(f"ledger of {name}", system, told)
     known = {(metric, shard, side): value for metric, shard, side, value in record["gauges"]}
     file = None if record["untold"] else run.evidence.folder(f"loads/{name}") / "events.jsonl.gz"
     return Ledger(load, record["untold"], record.get("partitions", {}), known, file)
@@ -169,7 +168,7 @@ def _drained(deployment: Deployment, shards: Sequence[str], since: float, second
 
     began = time.monotonic()
     try:
-        until("the shards to send what they have", nothing_left, timeout=seconds, interval=0.5)
+        until("the shards to send what they have", nothing_left, timeout=seconds, interval=LOOK)
     except WaitTimeout:
         return None
     return round(time.monotonic() - began, 1)
@@ -192,12 +191,14 @@ def _ask(deployment: Deployment, query: str, *, patient: bool = False) -> list[t
     Raises:
         Pending: it did not answer; nothing at all if ``patient``.
     """
+    url = f"{deployment.prometheus}/api/v1/query"
     try:
-        answer = httpx.get(
-            f"{deployment.prometheus}/api/v1/query", params={"query": query}, timeout=10, trust_env=False
-        )
-        return [(one["metric"], float(one["value"][1])) for one in answer.json()["data"]["result"]]
-    except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+        return ask(url, _values, params={"query": query}, timeout=10.0)
+    except Pending:
         if patient:
             return []
-        raise Pending(f"Prometheus: {error!r}") from None
+        raise
+
+
+def _values(answer: Answer) -> list[tuple[dict[str, str], float]]:
+    return [(one["metric"], float(one["value"][1])) for one in answer.json()["data"]["result"]]

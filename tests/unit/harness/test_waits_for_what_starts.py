@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import httpx
 import pytest
 
-from experiments import outage
+from experiments.judging import ledger
 from tests.hostile import INSTEAD, hostile, http
 from verdict_harness.errors import UsageError, WaitTimeout
 from verdict_harness.kubernetes import proxy, waiting
@@ -262,9 +262,9 @@ def test_what_a_shard_still_has_to_send(monkeypatch):
     left = iter(("3", "0"))
 
     def reply(_):
-        return http({"status": "success", "data": {"result": [{"value": [0, next(left)]}]}})
+        return http({"status": "success", "data": {"result": [{"metric": {}, "value": [0, next(left)]}]}})
 
     with hostile(reply, refused=0.1, instead=QUICK) as server:
-        monkeypatch.setattr(outage, "LOOK", 0.005)
-        assert outage._drained(SimpleNamespace(prometheus=server.url), 0.0) is not None
+        monkeypatch.setattr(ledger, "LOOK", 0.005)
+        assert ledger._drained(SimpleNamespace(prometheus=server.url), ("a",), 0.0, 10.0) is not None
     assert seen_through(server), server.got
