@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from experiments.broker import read_orders
+from experiments.broker import read
 from experiments.exchange import BROKER, SINGLE, shard_service
 from experiments.loads import Workload
 from experiments.outage import UNDER_WAY
@@ -167,10 +167,10 @@ def test_no_accepted_order_is_lost(seen: Seen) -> None:
     accepted = {one.id for one in seen.requests((0, seen.trial.whole.end)) if one.status == 200}
     assert len(accepted) > SECONDS * 17 / 2
     address = seen.stage.up(seen.system).endpoint(BROKER, "kafka").address
-    mine = f"{seen.stage.run.run_id}-{seen.trial.name}-"
 
     def all_there() -> bool:
-        if missing := accepted - read_orders(address, mine)["placed"]:
+        there = {event["orderId"] for event in read(address)["orders"]["events"]}
+        if missing := accepted - there:
             raise Pending(f"{len(missing)} of {len(accepted)} are missing, such as {min(missing)}")
         return True
 

@@ -11,7 +11,8 @@ from weakref import WeakKeyDictionary
 import pytest
 
 from experiments import loads, outage
-from experiments.outage import Outage, aftermath, perform
+from experiments.judging import conservation, ledger
+from experiments.outage import Outage
 from verdict_harness.loads import Stage
 from verdict_harness.record import Run, Watched
 from verdict_harness.samples import ms
@@ -60,6 +61,13 @@ def a_pause_that_ends_early(deployment: Deployment, service: str) -> Fault:
     return Fault(deployment, service, what="pause", inflict=inflict, undo=nothing)
 
 
+def conserved(found: Outage) -> Verdict:
+    """What comes of its books, each account held against the others."""
+    judge = Judge()
+    conservation.conservation(found, judge)
+    return max(one.verdict for one in judge.findings)
+
+
 def verdict(found: Outage) -> Verdict:
     """What comes of a criterion that its numbers meet with ease."""
     return Judge()(
@@ -69,15 +77,13 @@ def verdict(found: Outage) -> Verdict:
 
 @pytest.mark.parametrize(("name", "breaking"), [("pause", chaos.pause), ("kill", chaos.kill)])
 def test_an_outage_costs_no_event(stage: Stage, name: str, breaking: outage.Breaking) -> None:
-    found = perform(stage, name, breaking)
+    found = outage.outage(stage, name, breaking)
     assert found.trouble == ()
     assert found.during.window.seconds == pytest.approx(LASTING, abs=8)
     assert verdict(found) is Verdict.PASS
-    left = aftermath(stage, found)
-    assert left["drained"] is not None
-    assert (left["missing"], left["accepted"]) == (0, found.trial.load.requests)
-    assert left["orders"] == found.trial.load.requests
-    assert left["matches"] == getattr(found.trial.total('me_matches_total{shard="a"}'), "value", None)
+    assert found.ledger.untold == ""
+    assert len(found.ledger.placed) == len(found.accepted) == found.trial.load.requests
+    assert conserved(found) is Verdict.PASS
 
 
 @pytest.mark.parametrize(
@@ -91,24 +97,23 @@ def test_an_outage_costs_no_event(stage: Stage, name: str, breaking: outage.Brea
 def test_an_outage_that_was_none_is_inconclusive(
     stage: Stage, name: str, breaking: outage.Breaking, words: str
 ) -> None:
-    found = perform(stage, name, breaking)
-    assert words in " ".join(found.trouble)
+    found = outage.outage(stage, name, breaking)
+    assert words in " ".join(one.text for one in found.trouble)
     assert verdict(found) is Verdict.INCONCLUSIVE
 
 
 def test_an_event_that_never_arrives_is_missing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The shard says that it has nothing left, and the topics lack what it says it sent."""
-    found = perform(stage, "lost", chaos.pause)
 
-    def lossy(bootstrap: str, prefix: str) -> dict[str, Any]:
-        there = read(bootstrap, prefix)
-        return {**there, "placed": {name for name in there["placed"] if not name.endswith("-7")}}
+    def lossy(*words: Any) -> dict[str, Any]:
+        there = read(*words)
+        kept = [one for one in there["orders"]["events"] if not one["orderId"].endswith("-lost-7")]
+        return {**there, "orders": {**there["orders"], "events": kept}}
 
-    read = outage.read_orders
-    monkeypatch.setattr(outage, "read_orders", lossy)
-    left = aftermath(stage, found)
-    assert left["missing"] == 1
-    assert left["examples"] == [name for name in left["examples"] if name.endswith("-lost-7")]
+    read = ledger.read
+    monkeypatch.setattr(ledger, "read", lossy)
+    found = outage.outage(stage, "lost", chaos.pause)
+    assert conserved(found) is Verdict.FAIL
 
 
 def test_the_broker_comes_back_whatever_breaks(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,6 +131,6 @@ def test_the_broker_comes_back_whatever_breaks(stage: Stage, monkeypatch: pytest
     monkeypatch.setattr("verdict_harness.loads.runner.run_load", broken)
     monkeypatch.setattr(loads, "_seeded", WeakKeyDictionary())  # or later loads take it for done
     with pytest.raises(RuntimeError, match="the load broke"):
-        perform(stage, "broken", kept)
+        outage.outage(stage, "broken", kept)
     assert not made[0].on
     assert "answered" in made[0].to_json()
