@@ -252,7 +252,10 @@ def test_everything_between_the_scrapes_is_counted_once(lab):
     assert work.at >= lab.end - 0.002
     made = sum(begin <= moment for moment in lab.counts)
     assert abs(work.value - made) <= 2, "what was made after the first scrape, to the last of them"
-    assert rate.lo < work.value / work.seconds < rate.hi
+    # a rate ends with the last scrape of the window, not with what was idle after it
+    within = sum(rate.at - rate.seconds <= moment <= rate.at for moment in lab.counts)
+    assert rate.lo < within / rate.seconds < rate.hi
+    assert lab.end - 1.1 < rate.at <= lab.end
 
 
 def test_what_covers_the_end_was_waited_for(lab):
