@@ -150,21 +150,27 @@ def test_exit_status_and_both_streams(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == "out\nerr\n"
 
 
-def test_environment_is_ours_and_what_was_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KEPT", "1")
-    monkeypatch.setenv("DROPPED", "1")
+def environment_of(at: Path, env: dict[str, str] | None) -> dict[str, str]:
     program = "import os, json; print(json.dumps(dict(os.environ)))"
-    plan = Plan(
-        (sys.executable, "-c", program),
-        cwd=tmp_path,
-        log=tmp_path / "log",
-        env={"ADDED": "2", "DROPPED": None},
-    )
+    plan = Plan((sys.executable, "-I", "-c", program), cwd=at, log=at / "log", env=env)
     with Guarded(plan) as guarded:
         assert guarded.wait(60) == 0
-    seen = json.loads((tmp_path / "log").read_text())
-    assert (seen["KEPT"], seen["ADDED"]) == ("1", "2")
-    assert "DROPPED" not in seen
+    return dict(json.loads((at / "log").read_text()))
+
+
+def test_an_environment_is_the_whole_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DROPPED", "1")
+    seen = environment_of(tmp_path, {"ADDED": "2", "LC_ALL": "C.UTF-8"})
+    mark = seen.keys() - {"ADDED", "LC_ALL"}  # by which what was started is known again
+    assert (seen["ADDED"], seen["LC_ALL"], len(mark)) == ("2", "C.UTF-8", 1)
+    assert mark.isdisjoint(os.environ)
+
+
+def test_without_an_environment_it_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEPT", "1")
+    seen = environment_of(tmp_path, None)
+    assert seen["KEPT"] == "1"
+    assert seen["PATH"] == os.environ["PATH"]
 
 
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ for a busy machine must not fail a test of what was sent.  Rates, books and ever
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -371,6 +372,55 @@ def test_the_ramp_goes_through_its_stages(k6: Callable[..., Run], recorder: Reco
 def test_the_warm_up_offers_its_500_a_minute(k6: Callable[..., Run], recorder: Recorder) -> None:
     k6("test-asr1-a1-warmup.js", seconds=3)
     assert len(recorder.orders) == pytest.approx(25, abs=1)
+
+
+def test_one_rate_goes_straight_to_shard_a(k6: Callable[..., Run], recorder: Recorder) -> None:
+    run = k6("constant-rate.js", RATE="30", SECONDS="2", RUN_ID="r")
+    assert run.status == 0, run.output
+    assert len(recorder.orders) == pytest.approx(60, abs=1)
+    assert {order["symbol"] for order in recorder.orders} == set(SYMBOLS[:4])
+    assert {path for path, _ in recorder.requests} == {"/orders", "/seed"}
+    assert len(recorder.seeds("s-")) == 2000
+    aggressive = [order for order in recorder.orders if order["price"] >= 15000]
+    assert len(recorder.seeds("r")) == len(aggressive) > 0
+
+
+def test_a_neighbor_loads_shard_b_while_it_is_on_and_leaves_the_others_rate_alone(
+    k6: Callable[..., Run], recorder: Recorder
+) -> None:
+    run = k6(
+        "constant-rate.js",
+        TARGET="gateway",
+        RATE="20",
+        SECONDS="4",
+        NEIGHBOR="40",
+        NEIGHBOR_ON="1-2,3-4",
+        RUN_ID="r",
+    )
+    assert run.status == 0, run.output
+    own = [order for order in recorder.orders if re.fullmatch(r"r-\d+", order["orderId"])]
+    neighbors = [order for order in recorder.orders if re.fullmatch(r"r-n-\d+", order["orderId"])]
+    assert len(own) + len(neighbors) == len(recorder.orders)
+    assert len(own) == pytest.approx(80, abs=1)
+    assert {order["symbol"] for order in own} == set(SYMBOLS[:4])
+    assert len(neighbors) == pytest.approx(80, abs=4)
+    assert {order["symbol"] for order in neighbors} == set(SYMBOLS[4:8])
+    # Both shards' books are there before the first order of either.
+    assert {path for path, _ in recorder.seeds("s-")} == {"/seed/a", "/seed/b"}
+    # Off is off: by when the sender says it sent them, none is between the two spans.
+    first = min(order["timestamp"] for order in own)
+    sent = sorted((order["timestamp"] - first) / 1000 for order in neighbors)
+    assert max(after - before for before, after in itertools.pairwise(sent)) > 0.5
+
+
+@pytest.mark.parametrize("variables", [{"NEIGHBOR_ON": "3-1"}, {"NEIGHBOR_ON": "1-3,2-4"}, {"LOADED": "a,d"}])
+def test_a_constant_rate_that_makes_no_sense_is_refused_by_name(
+    variables: dict[str, str], k6: Callable[..., Run], recorder: Recorder
+) -> None:
+    run = k6("constant-rate.js", NEIGHBOR="5", **variables)
+    assert run.status == SCRIPT_EXCEPTION
+    assert f"{next(iter(variables))}: expected" in run.output
+    assert recorder.requests == []
 
 
 def test_without_replenishing_only_the_contracts_seeds_are_placed(

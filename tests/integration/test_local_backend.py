@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -89,11 +90,13 @@ def test_up_scraped_and_gone_again(tmp_path: Path) -> None:
         assert len(set(ports)) == 3
     assert ours() == before
     assert not (tmp_path / "run" / "state").exists()
-    assert {path.name for path in (tmp_path / "run" / "logs").iterdir()} == {
-        "one.log",
-        "two.log",
-        "prometheus.log",
+    logs = tmp_path / "run" / "logs"
+    assert {path.name for path in logs.iterdir()} == {
+        f"{name}.{kind}" for name in ("one", "two", "prometheus") for kind in ("log", "json")
     }
+    told = json.loads((logs / "two.json").read_text())
+    assert told["argv"]
+    assert told["environment"]["PATH"] == os.environ["PATH"]
     # stopped in order: whoever needs another goes first
     assert "SIGTERM; other answers" in (tmp_path / "run" / "logs" / "two.log").read_text()
 
