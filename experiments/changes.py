@@ -11,7 +11,7 @@ from verdict_harness.systems import Deployment
 from . import constant
 from .exchange import BROKER, shard_service
 
-RATE = {"full": 340, "quick": 600}  # orders/s: plenty for a p99, and below a third of a shard's core
+RATE = {"full": 340, "quick": 400}  # orders/s: plenty for a p99, and below a third of a shard's core
 BESIDE, NEIGHBOR = 200, 100  # orders/s through the gateway, which with k6 has to fit beside three shards
 UNDER_WAY = 4.0  # seconds in which what was under way when the broker went may still be acknowledged
 DRAIN = 60.0  # seconds that the shard has to hand over what it kept, once the broker is back
