@@ -18,7 +18,7 @@ from typing import Any
 
 from experiments.broker import TOPICS, Event, read
 from experiments.exchange import BROKER
-from verdict_harness.errors import EvidenceError, HarnessError, Inconclusive, WaitTimeout
+from verdict_harness.errors import EvidenceError, HarnessError, Inconclusive, ServiceDied, WaitTimeout
 from verdict_harness.loads import Stage
 from verdict_harness.processes import Answer, Pending, ask, until
 from verdict_harness.record import Json
@@ -135,7 +135,11 @@ def keep(  # noqa: PLR0913 - what is read, of whom, and from when on
                     file.write(json.dumps([topic, event], separators=(",", ":")) + "\n")
         return {**known, "untold": "", "partitions": {t: found[t]["partitions"] for t in TOPICS}}
 
-    record: Any = stage.observe(f"ledger of {name}", system, told)
+    record: Any
+    try:
+        record = stage.observe(f"ledger of {name}", system, told)
+    except ServiceDied as death:  # that is in the load's numbers, which stand
+        record = {"gauges": [], "untold": death.what}
     known = {(metric, shard, side): value for metric, shard, side, value in record["gauges"]}
     file = None if record["untold"] else run.evidence.folder(f"loads/{name}") / "events.jsonl.gz"
     return Ledger(load, record["untold"], record.get("partitions", {}), known, file)

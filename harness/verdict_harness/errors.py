@@ -8,6 +8,7 @@
     ├── CommandError          a program ran and failed
     ├── WaitTimeout           something awaited did not happen in time
     ├── ServiceDied           a process of the system ended that nobody had stopped
+    │   └── InstrumentDied    it was none of the system's, but one that watches it or leads to it
     ├── ClusterError          a cluster will never run what it was given
     ├── Unsupported           the backend lacks a capability that was asked for
     ├── LoadError             k6 could not be run, or left nothing behind
@@ -84,6 +85,10 @@ class WaitTimeout(HarnessError):  # noqa: N818 - a timeout is what its users loo
 
 class ServiceDied(HarnessError):  # noqa: N818 - says what happened, as a timeout does
     """A process of the system ended that nobody had stopped."""
+
+
+class InstrumentDied(ServiceDied):
+    """What ended watches the system or leads to it: that is no doing of the system."""
 
 
 class ClusterError(HarnessError):

@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from ..errors import HarnessError, ServiceDied, UsageError
+from ..errors import HarnessError, InstrumentDied, UsageError
 from ..processes import Answer, Guarded, Pending, Plan, Ports, ask, until
 from ..systems import Endpoint
 from .kubectl import Kubectl
@@ -41,7 +41,7 @@ class Proxy:
         """Start it, and return once it answers.
 
         Raises:
-            ServiceDied: it ended at once.
+            InstrumentDied: it ended at once.
             WaitTimeout: it does not answer.
         """
         self.port = self._ports.reserve()
@@ -68,9 +68,9 @@ class Proxy:
         self._ports.release()
 
     def check(self) -> None:
-        """Raise :class:`ServiceDied` if it ended."""
+        """Raise :class:`InstrumentDied` if it ended."""
         if self._guarded is not None and (status := self._guarded.status) is not None:
-            raise ServiceDied(
+            raise InstrumentDied(
                 "kubectl proxy, the way to every service of the cluster, ended by itself",
                 expected="a process that runs until it is stopped",
                 found=f"exit status {status}; its last lines:\n{_tail(self._log)}",

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from ..errors import HarnessError, ServiceDied
+from ..errors import HarnessError, InstrumentDied, ServiceDied
 from ..processes import Answer, Pending, ask
 from . import diagnosis, pods
 from .kubectl import Kubectl
@@ -76,7 +76,7 @@ class Watch:
             if self._death is not None:
                 raise self._death
         if (silence := time.monotonic() - self._answered) > _SILENCE:
-            raise ServiceDied(
+            raise InstrumentDied(
                 "the cluster's API server does not answer",
                 expected="the list of pods, every few seconds",
                 found=f"nothing for {silence:.0f} s",

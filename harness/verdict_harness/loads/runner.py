@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import HarnessError, LoadError, ServiceDied
+from ..errors import HarnessError, InstrumentDied, LoadError, ServiceDied
 from ..samples import Trouble, Window
 from ..systems import RAW, WITNESS, Brief, Deployment, Running
 from . import trouble, witness
@@ -184,6 +184,9 @@ class _Run:
         while not k6.ended(_LOOK):
             try:
                 self.deployment.check()
+            except InstrumentDied as death:
+                self.stop(k6, str(death), "what watches the system")
+                return
             except ServiceDied as death:
                 self._died(death)
                 self._interrupt(k6)
@@ -197,6 +200,8 @@ class _Run:
         # k6 may have ended because of a death that was not looked for yet
         try:
             self.deployment.check()
+        except InstrumentDied as death:
+            self._note(str(death), "what watches the system")
         except ServiceDied as death:
             self._died(death)
         for at, _ in self.actions:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from ..errors import HarnessError, ServiceDied, UsageError, WaitTimeout, named
+from ..errors import HarnessError, InstrumentDied, ServiceDied, UsageError, WaitTimeout, named
 from ..processes import Guarded, Pending, Plan, Ports, environment, progress, until
 from . import kept, prometheus
 from .ready import answers
@@ -153,7 +153,8 @@ class LocalDeployment:
         for part in self._parts.values():
             if part.guarded is None or part.down_on_purpose or (status := part.guarded.status) is None:
                 continue
-            raise ServiceDied(
+            kind = InstrumentDied if part.service.name == prometheus.NAME else ServiceDied
+            raise kind(
                 f"{part.service.name} died by itself",
                 expected="a process that runs until it is stopped",
                 found=_ending(status, lost=part.guarded.lost) + "; its last lines:\n" + self._tail(part),
