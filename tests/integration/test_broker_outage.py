@@ -64,7 +64,7 @@ def a_pause_that_ends_early(deployment: Deployment, service: str) -> Fault:
 def conserved(found: Outage) -> Verdict:
     """What comes of its books, each account held against the others."""
     judge = Judge()
-    conservation.conservation(found, judge)
+    conservation.judge_conservation(found, judge)
     return max(one.verdict for one in judge.findings)
 
 
@@ -129,7 +129,7 @@ def test_the_broker_comes_back_whatever_breaks(stage: Stage, monkeypatch: pytest
         raise RuntimeError("the load broke")
 
     monkeypatch.setattr("verdict_harness.loads.runner.run_load", broken)
-    monkeypatch.setattr(loads, "_seeded", WeakKeyDictionary())  # or later loads take it for done
+    monkeypatch.setattr(loads, "_last", WeakKeyDictionary())  # or later loads take it for done
     with pytest.raises(RuntimeError, match="the load broke"):
         outage.outage(stage, "broken", kept)
     assert not made[0].on
