@@ -57,6 +57,12 @@ class Ended:
         return dict(json.loads(path.read_text())["answer"])
 
     @property
+    def wrong(self) -> str:
+        """All that is wrong with the load as it is on record, whatever was concluded from it."""
+        load = self.load["load"]
+        return "\n".join([load["died"], *(one["text"] for one in load["trouble"]), *load["errors"]])
+
+    @property
     def cases(self) -> dict[str, list[str]]:
         """What JUnit XML has inside of each criterion's test case, properties aside."""
         return {

@@ -9,7 +9,7 @@ import pytest
 
 from verdict_harness.processes import until
 
-NAMES = ("little.match-p99", "little.client-p99", "little.errors", "little.matches")
+NAMES = ("little.match", "little.client", "little.errors", "little.matches")
 USAGE_ERROR, INTERRUPTED = 4, 2
 
 
