@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
+import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,7 +59,6 @@ class Criteria(terminal.Beside):
         self._within: pytest.Item | None = None  # the test that is being called
         self._failed = 0  # reports that pytest counts as failed, those of ordinary tests too
         self._log: Any = None  # pytest's writer of JUnit XML, where nobody had asked for one
-        self._junit: tempfile.TemporaryDirectory[str] | None = None
         self.session: Session | None = None
 
     def register(self) -> None:
@@ -107,14 +108,15 @@ class Criteria(terminal.Beside):
         """Let pytest's own plugin write JUnit XML, as if it had been asked to at the start.
 
         Not into the run's folder at once: that may be where the disk is full, and pytest would break.
+        It makes the folder when it writes, so that a session that is killed leaves none behind.
         """
         manager = self._config.pluginmanager
         if (plugin := manager.getplugin("junitxml")) is None:
             return
         before = set(manager.get_plugins())
-        self._junit = tempfile.TemporaryDirectory(prefix="verdict-harness-")
-        self._config.add_cleanup(self._junit.cleanup)
-        self._config.option.xmlpath = str(Path(self._junit.name) / JUNIT)
+        folder = Path(tempfile.gettempdir(), f"verdict-harness-{uuid.uuid4().hex}")
+        self._config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        self._config.option.xmlpath = str(folder / JUNIT)
         plugin.pytest_configure(self._config)
         for log in manager.get_plugins() - before:
             self._log = log
