@@ -164,6 +164,10 @@ def pod_of(loads: Kubectl) -> str:
     return str(one["metadata"]["name"])
 
 
+def told(load):
+    return [one.text for one in load.trouble]
+
+
 def test_a_sound_load_is_what_its_target_saw(
     loads: Kubectl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,13 +196,13 @@ def test_a_sound_load_is_what_its_target_saw(
 def test_a_script_that_throws(loads: Kubectl, tmp_path: Path) -> None:
     load = run(loads, tmp_path, then='throw new Error("boom");')
     assert load.exit_status == 0, "k6 itself is content"
-    assert re.search(r"(\d+) of \1 iterations threw: Error: boom", "\n".join(load.trouble))
+    assert re.search(r"(\d+) of \1 iterations threw: Error: boom", "\n".join(told(load)))
 
 
 def test_a_script_with_a_mistake(loads: Kubectl, tmp_path: Path) -> None:
     load = run(loads, tmp_path, then="let = ;")
     assert load.exit_status == 107
-    assert "Unexpected token" in load.trouble[0]
+    assert "Unexpected token" in told(load)[0]
 
 
 def test_k6_is_killed_and_actions_happen_on_time(loads: Kubectl, tmp_path: Path) -> None:
@@ -210,7 +214,7 @@ def test_k6_is_killed_and_actions_happen_on_time(loads: Kubectl, tmp_path: Path)
 
     load = run(loads, tmp_path, seconds=30, actions=((2.5, kill),))
     assert load.exit_status == -signal.SIGKILL
-    whole = "\n".join(load.trouble)
+    whole = "\n".join(told(load))
     assert "k6 was ended by SIGKILL" in whole
     assert "break off in the middle" in whole
     assert "k6 left no summary" in whole
@@ -222,9 +226,9 @@ def test_its_pod_is_deleted_in_mid_load(loads: Kubectl, tmp_path: Path) -> None:
         loads.run("delete", "pod", pod_of(loads), "--force", "--grace-period=0", "--wait=false")
 
     load = run(loads, tmp_path, seconds=60, actions=((1.0, delete),))
-    assert re.match(r"k6's pod( is gone|: it was deleted)", load.trouble[0])
-    assert load.trouble[1] == "what k6 measured could not be brought back from its pod"
-    assert "k6 left no raw samples (raw.csv.gz)" in load.trouble
+    assert re.match(r"k6's pod( is gone|: it was deleted)", told(load)[0])
+    assert told(load)[1] == "what k6 measured could not be brought back from its pod"
+    assert "k6 left no raw samples (raw.csv.gz)" in told(load)
     assert (load.requests, load.exit_status) == (0, None)
     assert load.ended - load.started < 45, "nobody waited for the end of a load that is gone"
 
@@ -233,7 +237,7 @@ def test_a_service_dies_and_k6_is_stopped_in_order(loads: Kubectl, tmp_path: Pat
     before = taken(loads)
     death = threading.Event()
     load = run(loads, tmp_path, seconds=60, dies=death, actions=((2.0, death.set),))
-    assert load.trouble[0] == "the target died by itself"
+    assert load.died == "the target died by itself"
     assert load.exit_status == 105
     assert load.requests == taken(loads)["/orders"] - before.get("/orders", 0) > 0
     assert (tmp_path / "load" / "summary.json").exists(), "it ended in order"
@@ -246,13 +250,13 @@ def test_two_loads_at_once(loads: Kubectl, tmp_path: Path) -> None:
         run(loads, tmp_path / "other")
 
     load = run(loads, tmp_path, seconds=4, actions=((0.5, another),))
-    assert "another load is on in this namespace" in load.trouble[0]
-    assert "kubectl delete job -n loads k6-l-1-" in load.trouble[0]
+    assert "another load is on in this namespace" in told(load)[0]
+    assert "kubectl delete job -n loads k6-l-1-" in told(load)[0]
 
 
 def test_an_image_that_is_nowhere(loads: Kubectl, tmp_path: Path) -> None:
     load = run(loads, tmp_path, image="localhost:1/nowhere/k6:none")
-    assert re.match("k6's pod: ImagePullBackOff.*localhost:1/nowhere/k6:none", load.trouble[0])
+    assert re.match("k6's pod: ImagePullBackOff.*localhost:1/nowhere/k6:none", told(load)[0])
     assert load.requests == 0
 
 
@@ -260,14 +264,14 @@ def test_no_node_has_room(loads: Kubectl, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(manifests, "_RESOURCES", {"requests": {"cpu": "1000"}})
     monkeypatch.setattr(pod, "_UNSCHEDULABLE", 3.0)
     load = run(loads, tmp_path)
-    assert re.match("k6's pod did not run within 3 s; FailedScheduling .*Insufficient cpu", load.trouble[0])
+    assert re.match("k6's pod did not run within 3 s; FailedScheduling .*Insufficient cpu", told(load)[0])
 
 
 def test_a_pod_that_may_not_be(loads: Kubectl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manifests, "_USER", 0)
     monkeypatch.setattr(pod, "_UNMADE", 3.0)
     load = run(loads, tmp_path)
-    assert re.match("k6's pod did not run within 3 s; FailedCreate .*forbidden", load.trouble[0])
+    assert re.match("k6's pod did not run within 3 s; FailedCreate .*forbidden", told(load)[0])
 
 
 def test_its_container_is_killed_from_outside(loads: Kubectl, tmp_path: Path) -> None:
@@ -280,8 +284,8 @@ def test_its_container_is_killed_from_outside(loads: Kubectl, tmp_path: Path) ->
         subprocess.run(["docker", "exec", f"{loads.context}-server-0", "sh", "-c", each], check=True)
 
     load = run(loads, tmp_path, seconds=60, actions=((1.0, kill),))
-    assert re.match(r"k6's pod: Error, exit status 137", load.trouble[0])
-    assert load.trouble[1] == "what k6 measured could not be brought back from its pod"
+    assert re.match(r"k6's pod: Error, exit status 137", told(load)[0])
+    assert told(load)[1] == "what k6 measured could not be brought back from its pod"
     assert load.ended - load.started < 45
 
 
@@ -321,5 +325,5 @@ def test_ctrl_c_brings_back_what_was_measured_and_goes_on(loads: Kubectl, tmp_pa
     assert [one for one in below if one.is_running()] == []
     load = k6.Load.from_json(json.loads((tmp_path / "load" / "load.json").read_text()))
     assert load.requests > 0
-    assert load.trouble[0] == "it was interrupted by Ctrl-C"
+    assert told(load)[0] == "it was interrupted by Ctrl-C"
     assert load.exit_status == 105

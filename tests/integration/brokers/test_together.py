@@ -132,7 +132,7 @@ def seen(
             [
                 record
                 for record in read_all(broker)
-                if record.event["type"] != "ORDER_SEEDED"
+                if record.event.get("type") != "ORDER_SEEDED"
                 and record.event.get(ORDER[record.topic], "").startswith(mine)
             ],
         )
