@@ -77,7 +77,7 @@ def test_a_terminal_shows_what_runs_and_ctrl_c_ends_it(little, terminal):
 
 
 def test_a_log_gets_lines_now_and_then(little):
-    running = little.start(profile=lambda a2: a2["stages"][0].update(length_s={"quick": 14}))
+    running = little.start(profile=lambda a2: a2["stages"][0].update(length_s={"quick": 24}))
     ended = running.end()
     assert ended.status == 0, ended.text
     assert "\x1b" not in ended.text
