@@ -6,7 +6,7 @@ import time
 
 from verdict_harness.loads import Interleaved, Plan, Schedule, Stage, Switch
 from verdict_harness.processes import Answer, Pending, ask, until
-from verdict_harness.systems import Deployment
+from verdict_harness.systems import Deployment, Fault, chaos
 
 from . import constant
 from .exchange import BROKER, shard_service
@@ -66,12 +66,17 @@ def neighbor_busy(stage: Stage) -> Interleaved:
 def _broker(deployment: Deployment) -> Switch:
     """Return how the broker goes, and how it comes back; each returns when that had taken hold."""
 
+    away: list[Fault] = []
+
     def gone() -> float:
-        deployment.pause(BROKER)
-        return time.time() + UNDER_WAY
+        began = time.time()
+        away.append(chaos.pause(deployment, BROKER))
+        away[-1].inject()  # and see that it bit: a broker that never went would be a change of nothing
+        return max(time.time(), began + UNDER_WAY)
 
     def back() -> float:
-        deployment.resume(BROKER)
+        while away:
+            away.pop().heal()
         metrics = deployment.endpoint(shard_service("a"), "metrics").url + "/metrics"
         until("shard a to hand over what it kept", lambda: ask(metrics, _drained, timeout=5.0), timeout=DRAIN)
         return time.time()

@@ -211,6 +211,9 @@ class Interleaved:
         found: dict[str, Sample] = {}
         for number, schedule in enumerate(self.schedules, 1):
             trial, spans = self._made(f"{self.name}-{number}", schedule)
+            if trial.trouble:  # whatever was compared, it was not these two arms as they are meant
+                why = "; ".join(one.text for one in trial.trouble)
+                return {name: Partial(self.name, why, len(made)) for name, made in pairs.items()}
             for name, ask in questions.items():
                 for span in spans:
                     a, b = ask(trial, *span.a), ask(trial, *span.b)
@@ -232,7 +235,7 @@ class Interleaved:
                 or Partial(self.name, f"{len(made)} pairs of blocks came about", len(made))
                 for name, made in pairs.items()
             }
-            if trial.trouble or all(_decided(one, limit) for one in found.values()):
+            if all(_decided(one, limit) for one in found.values()):
                 break
         return found
 

@@ -55,6 +55,7 @@ class Capacity:
         share: cores that each part may use at the most, the same in both; ``None``: a whole one.
         trials: what was found so far.
         ended: unix seconds of the last one's end.
+        orders: how many were due in all of them.
         demands: what shared parts need; known at the end.
     """
 
@@ -67,6 +68,7 @@ class Capacity:
     share: float | None = None
     trials: list[Trial] = field(default_factory=list)
     ended: float = 0.0
+    orders: int = 0
     demands: tuple[Demand, ...] = ()
 
     def conclude(self) -> Conclusion:
@@ -90,7 +92,7 @@ class Capacity:
     def factor(self) -> Estimate:
         """Return how many times what one part does not sustain many sustain; see :meth:`conclude`."""
         found = self.conclude()
-        counted = max(1, sum(round(t.ask.rate * t.ask.seconds) for t in self.trials))
+        counted = max(1, self.orders)
         estimate = exact(
             f"{self.name}: the rate that {self.claim.parts} sustain, by what one does not",
             max(0.0, min(self.claim.factor, found.hi)),
@@ -131,6 +133,7 @@ class Capacity:
         span = orders.began + SETTLE, orders.began + SETTLE + ask.seconds
         due = orders.due(*span)
         self.ended = span[1]
+        self.orders += len(due)
         used = sustained.used(record)
         trial = sustained.judge(
             ask,

@@ -17,7 +17,6 @@ from typing import Any
 
 import psutil
 
-from ..record import Json
 from ..systems import Deployment
 from .capacity import Ask, Outcome, Trial
 from .orders import Fate, Order
@@ -60,10 +59,6 @@ class Meter:
     def actions(self, start: float, end: float) -> list[tuple[float, Callable[[], None]]]:
         """Return what is to be done when in a load: a reading at either end of its judged part."""
         return [(start, self.read), (end, self.read)]
-
-    def to_json(self) -> Json:
-        """Return the readings as they go on record."""
-        return list(self.readings)
 
 
 @dataclass(frozen=True, slots=True)
