@@ -98,6 +98,7 @@ class Change:
             verdict=limit.verdict,
             reason=f"{change.reason.partition(': whether')[0]}; {limit.reason}",
             doubt=limit.doubt,
+            besides=limit.besides,
             decides=limit.decides,
         )
 

@@ -88,13 +88,14 @@ def _estimate(expectation: Zoned, estimate: Estimate, when: str = "") -> Finding
 
 
 def opened(finding: Finding, zones: Zones, estimate: Estimate, decides: str = "") -> Finding:
-    """Return the finding with the doubt that leaves an estimate open, and what would decide it."""
+    """Return the finding with the doubts that leave an estimate open, and what would decide it."""
     doubt = zones.open_by(estimate)
     if doubt is None:
         return dataclasses.replace(finding, decides=decides)
     return dataclasses.replace(
         finding,
         doubt=_scaled(doubt, zones.unit),
+        besides=tuple(_scaled(one, zones.unit) for one in zones.left_open_by(estimate, doubt)),
         decides=decides or zones.decided_by(estimate, doubt),
     )
 

@@ -25,6 +25,7 @@ class Finding:
             ``None`` where there was nothing to judge.
         doubts: all that widens the interval, their ends in ``unit`` too.
         doubt: the first of them with which the verdict is open, or what else keeps it from being known.
+        besides: further doubts with each of which the verdict would be open although ``doubt`` were removed.
         decides: what would decide it, such as ``"a bucket edge at 40 ms"``; empty where it is decided.
         counted: what was observed, in the plural.
         otherwise: what would be said if it were not for ``doubt``, where that forbids any conclusion.
@@ -40,6 +41,7 @@ class Finding:
     interval: tuple[float, float] | None = None
     doubts: tuple[Doubt, ...] = ()
     doubt: Doubt | None = None
+    besides: tuple[Doubt, ...] = ()
     decides: str = ""
     counted: str = "observations"
     otherwise: str = ""
@@ -54,6 +56,7 @@ class Finding:
         if self.otherwise:
             return f"{doubt} (otherwise: {self.otherwise})"
         parts = [self.reason, doubt, f"{self.decides} would decide" if self.decides else ""]
+        parts += [f"besides, {one.text}" for one in self.besides]
         return "; ".join(part for part in parts if part)
 
     def to_json(self) -> dict[str, Any]:

@@ -164,6 +164,7 @@ class Judge:
             verdict=Verdict.INCONCLUSIVE,
             reason=f"nothing is concluded from {finding.verdict}",
             doubt=Doubt("instrument", text, -math.inf, math.inf, owner),
+            besides=(),
             decides="",
             otherwise=finding.sentence,
         )
@@ -182,7 +183,7 @@ def _demoted(finding: Finding, reason: str) -> Finding:
     """Return the finding with nothing concluded, for a reason of its own."""
     told = f"{reason} (otherwise: {finding.sentence})"
     return dataclasses.replace(
-        finding, verdict=Verdict.INCONCLUSIVE, reason=told, doubt=None, decides="", otherwise=""
+        finding, verdict=Verdict.INCONCLUSIVE, reason=told, doubt=None, besides=(), decides="", otherwise=""
     )
 
 

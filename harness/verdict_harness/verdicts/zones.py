@@ -12,6 +12,7 @@ anything else                        INCONCLUSIVE: the interval straddles
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -77,6 +78,21 @@ class Zones:
             None,
         )
 
+    def left_open_by(self, estimate: Estimate, first: Doubt) -> tuple[Doubt, ...]:
+        """Return the later doubts with which the verdict would be open although ``first`` were removed.
+
+        Whoever removes the first is not to run into the next.  Where the first bounds nothing, it can't be
+        told what each later one adds, and all count.
+        """
+        at = estimate.doubts.index(first)
+        lo, hi = _ends_before(estimate, at)
+        found = []
+        for before, doubt in itertools.pairwise(estimate.doubts[at:]):
+            alone = (lo - _step(doubt.lo, before.lo), hi + _step(before.hi, doubt.hi))
+            if not decided(self.touched(*alone, continuous=estimate.continuous)):
+                found.append(doubt)
+        return tuple(found)
+
     def decided_by(self, estimate: Estimate, doubt: Doubt) -> str:
         """Return what would decide between the verdicts that ``doubt`` leaves open."""
         at = self._between(estimate, doubt)
@@ -136,6 +152,19 @@ def below(a: float, b: float) -> bool:
 def above(value: float, cut: Cut) -> bool:
     """Whether ``value`` belongs to what is above a cut."""
     return not cut.below if same(value, cut.at) else value > cut.at
+
+
+def _ends_before(estimate: Estimate, at: int) -> tuple[float, float]:
+    if at:
+        return estimate.doubts[at - 1].lo, estimate.doubts[at - 1].hi
+    value = estimate.value
+    first = estimate.doubts[0]
+    return (first.lo, first.hi) if value is None else (value, value)
+
+
+def _step(a: float, b: float) -> float:
+    """Return by how much one end moved from one doubt to the next; infinite where both are."""
+    return math.inf if math.isinf(a) and math.isinf(b) else b - a
 
 
 def _more(estimate: Estimate, doubt: Doubt, at: float) -> str:

@@ -118,6 +118,7 @@ def test_an_open_verdict_names_a_doubt_and_what_would_decide(expectation, a, b):
         assert "some are gone" in finding.doubt.text
         assert finding.decides
         assert finding.sentence == f"{finding.reason}; {finding.doubt.text}; {finding.decides} would decide"
+        assert finding.besides == ()
 
 
 # -- what was seen
@@ -175,6 +176,25 @@ def test_what_chance_leaves_open_more_observations_decide():
     assert found.decides == "about 990 more orders, 58 s at this rate,"
     at_the_limit = AtLeast(1.151 * ratio).judge(ratio_of(ASKED, [(587, 510)], n=510, deviation=1.2))
     assert at_the_limit.decides == "far more orders than that load has, so near to the limit,"
+
+
+def test_what_would_leave_it_open_when_the_first_doubt_is_gone_is_named_too():
+    """0 of 15 orders, and 53 more that k6 did not send: 35 more orders alone would decide nothing."""
+    gone = Unknown.times(53, "53 orders were not sent", hi=1.0, instrument="k6", cure="a k6 that sends all")
+    found = Below(15 * percent).judge(share(ASKED, 0, 15, [gone]))
+    assert found.verdict is INCONCLUSIVE
+    assert (found.doubt.kind, [one.text for one in found.besides]) == ("chance", ["53 orders were not sent"])
+    assert found.sentence.endswith(" would decide; besides, 53 orders were not sent")
+    few = Unknown.times(1, "1 order was not sent", hi=1.0, instrument="k6", cure="a k6 that sends all")
+    found = Below(15 * percent).judge(share(ASKED, 0, 15, [few]))
+    assert (found.doubt.kind, found.besides) == ("chance", ())
+
+
+def test_what_bounds_nothing_hides_no_doubt_after_it():
+    gone = Unknown.times(9, "9 orders were not sent", instrument="k6", cure="a k6 that sends all")
+    found = Below(9000 * ms).judge(quantile(ASKED, 0.9, [], [gone]))
+    assert found.doubt.kind == "chance"
+    assert "besides, 9 orders were not sent" in found.sentence
 
 
 def slow_orders(share_, seed, seconds=300, rate=17):
