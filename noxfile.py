@@ -24,7 +24,8 @@ nox.options.sessions = ["lint", "types", "unit"]
 
 ROOT = Path(__file__).parent
 LOCK = ROOT / "requirements.lock"
-UNIT = ("-n", "auto", "tests/unit", "harness", "src", "--doctest-modules")
+SLOWEST = ("--durations=30", "--durations-min=5")  # what to look at first when the tests take too long
+UNIT = ("-n", "auto", "tests/unit", "harness", "src", "--doctest-modules", *SLOWEST)
 RUNTIME_LOCK = ROOT / "requirements-runtime.lock"
 BESIDE_LOCK = ROOT / "tests" / "integration" / "beside" / "requirements.lock"
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -252,13 +253,13 @@ def integration(session: nox.Session) -> None:
     python(session)
     tools_ready(session)
     words = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")  # the tests know which file is long
-    pytest(session, *words, "tests/integration")
+    pytest(session, *words, *SLOWEST, "tests/integration")
 
 
 @nox.session
 def cluster(session: nox.Session) -> None:
     """Run the tests on real clusters, which k3d makes; what can't be had is skipped, and counted."""
-    pytest(session, "tests/cluster")
+    pytest(session, *SLOWEST, "tests/cluster")
 
 
 @nox.session
