@@ -61,7 +61,8 @@ class Proxy:
             try:
                 server = socket.create_connection(self._upstream, 5)
             except OSError:
-                client.shutdown(socket.SHUT_RDWR)
+                with contextlib.suppress(OSError):  # the client may have gone first
+                    client.shutdown(socket.SHUT_RDWR)
                 continue
             server.settimeout(None)
             self._open.add(server)
