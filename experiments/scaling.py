@@ -8,11 +8,13 @@ would be full themselves.
 
 from __future__ import annotations
 
-from verdict_harness.loads import SETTLE, Arm, Ask, Capacity, Claim, Plan, Stage
+from verdict_harness.loads import SETTLE, Arm, Ask, Capacity, Claim, Inside, Plan, Stage, Trial
 from verdict_harness.record import Run
+from verdict_harness.samples import NoValue
 
 from . import constant
 from .exchange import BROKER, GATEWAY, SYMBOLS, shard_service
+from .judging.standing import MATCHING
 
 SHARDS = tuple(SYMBOLS)
 FACTOR = 0.9 * len(SHARDS)
@@ -30,6 +32,20 @@ def claim(run: Run) -> Claim:
         else {"width": 1.02, "short": 5.0, "long": 20.0}
     )
     return Claim(parts=len(SHARDS), factor=FACTOR, start=START, most=MOST, **fine)
+
+
+def inside(load: Trial, arm: Arm) -> Inside:
+    """Return how long matching took, and how many orders' events waited for the broker before and after."""
+    shards = SHARDS if arm is Arm.MANY else SHARDS[:1]
+    p99 = load.server.quantile(0.99, MATCHING, shard=shards)
+    ends = [0.0, 0.0]
+    for shard in shards:
+        course = load.totals.gauge("me_event_backlog_orders", shard=shard)
+        if isinstance(course, NoValue):
+            return Inside(p99, course)
+        ends[0] += course.points[0].value
+        ends[1] += course.points[-1].value
+    return Inside(p99, ends)
 
 
 def search(stage: Stage) -> Capacity:
@@ -51,5 +67,6 @@ def search(stage: Stage) -> Capacity:
         load=load,
         parts={Arm.ONE: services[:1], Arm.MANY: services},
         shared=[GATEWAY, BROKER],
+        inside=inside,
         share=SHARE if run.cores < len(SHARDS) + SPARE_CORES else None,
     )

@@ -18,6 +18,7 @@ from .orders import Fate, Order, Orders
 from .raw import Request
 from .runner import requests, run_load
 from .search import SETTLE, Capacity, Demand
+from .sustained import Inside
 from .trial import Plan, Stage, Trial
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Conclusion",
     "Demand",
     "Fate",
+    "Inside",
     "Interleaved",
     "Load",
     "Order",

@@ -14,6 +14,7 @@ from ..systems import Deployment
 from . import sustained
 from .capacity import Arm, Ask, Claim, Conclusion, Outcome, Ruling, Trial, step
 from .trial import Plan, Stage
+from .trial import Trial as Done
 
 SETTLE = 3.0  # seconds at the beginning of a trial that are not judged
 
@@ -53,6 +54,7 @@ class Capacity:
         parts: the services that one, and many, are.
         shared: services that both use.
         share: cores that each part may use at the most, the same in both; ``None``: a whole one.
+        inside: asks the parts' own metrics what they say of a load; ``None`` if they have none.
         trials: what was found so far.
         ended: unix seconds of the last one's end.
         orders: how many were due in all of them.
@@ -66,6 +68,7 @@ class Capacity:
     parts: dict[Arm, Sequence[str]]
     shared: Sequence[str] = ()
     share: float | None = None
+    inside: Callable[[Done, Arm], sustained.Inside] | None = None
     trials: list[Trial] = field(default_factory=list)
     ended: float = 0.0
     orders: int = 0
@@ -143,6 +146,7 @@ class Capacity:
             spent=used,
             share=self.share,
             parts=self.parts[ask.arm],
+            inside=self.inside(done, ask.arm) if self.inside and done.load.requests else None,
         )
         return trial, used, len(due)
 

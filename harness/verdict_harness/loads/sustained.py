@@ -1,8 +1,9 @@
 """Whether a system sustained a constant rate: by its orders, and by what its parts used of the CPU.
 
 A rate is sustained if the orders were offered as planned, nearly all of them accepted, if those under way
-neither grew nor were more than a latency of 0.2 s makes of them (Little's law), and if the 99th
-percentile, from when each was due, is below that. Where the generator or the machine was what broke, the
+neither grew nor were more than a latency of 0.2 s makes of them (Little's law), if what the parts have to
+hand on does not pile up, and if the 99th percentile, from when each was due and by the parts' own metrics,
+is below that. Where the generator or the machine was what broke, or the parts' metrics are not known, the
 trial is void: it says nothing.
 """
 
@@ -17,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from ..samples import Estimate, NoValue
 from ..systems import Deployment
 from .capacity import Ask, Outcome, Trial
 from .orders import Fate, Order
@@ -24,6 +26,7 @@ from .orders import Fate, Order
 LATENCY = 0.2  # seconds, at the 99th percentile and on average
 ACCEPTED = 0.99  # share of what was offered, at least
 GROWTH = 0.01  # of the rate: how many orders/s may pile up
+PILE = 1.0  # seconds' worth of orders by which what waits to be handed on may differ from look to look
 BUSY = 0.85  # share of the machine's CPU beyond which it is the machine that is measured
 UNSENT = 0.005  # share of the orders that k6 may send late or not at all
 _STEP = 0.25  # seconds between two looks at how many orders are under way
@@ -76,6 +79,20 @@ class Used:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What the parts' own metrics say of a trial.
+
+    Attributes:
+        p99: of their latency, in seconds.
+        backlog: how much waited to be handed on by all of them, in order of time; empty if nothing ever
+            does.
+    """
+
+    p99: Estimate | NoValue
+    backlog: Sequence[float] | NoValue = ()
+
+
 def used(readings: Sequence[Mapping[str, Any]]) -> Used | None:
     """Return what was used from the first to the last of some readings; ``None`` of fewer than two.
 
@@ -103,7 +120,7 @@ def judge(  # noqa: PLR0913 - each is one thing that a trial leaves
     spent: Used | None = None,
     share: float | None = None,
     parts: Sequence[str] = (),
-    backlog: Sequence[float] = (),
+    inside: Inside | None = None,
 ) -> Trial:
     """Return what a trial showed.
 
@@ -115,13 +132,16 @@ def judge(  # noqa: PLR0913 - each is one thing that a trial leaves
         spent: what was used of the CPU; ``None`` if that is not known.
         share: cores that each part may use at the most; ``None`` if it may use one.
         parts: the services that are loaded.
-        backlog: what waits to be handed on by the parts, in order of time; empty if nothing does.
+        inside: what the parts' own metrics say; ``None`` if they have none.
     """
     limit = 1.0 if share is None else share
     full = None if spent is None else max((spent.cores[part] / limit for part in parts), default=None)
     if void := _void(orders, trouble, spent):
         return Trial(ask, Outcome.VOID, void, full)
-    broke = _broke(ask.rate, orders, span, backlog)
+    broke = _broke(ask.rate, orders, span)
+    if not broke and (unknown := _unknown(inside)):
+        return Trial(ask, Outcome.VOID, unknown, full)
+    broke = broke or _broke_inside(ask.rate, inside)
     return Trial(ask, Outcome.EXCEEDED if broke else Outcome.SUSTAINED, broke, full)
 
 
@@ -136,7 +156,14 @@ def _void(orders: Sequence[Order], trouble: str, spent: Used | None) -> str:
     return trouble
 
 
-def _broke(rate: float, orders: Sequence[Order], span: tuple[float, float], backlog: Sequence[float]) -> str:
+def _unknown(inside: Inside | None) -> str:
+    for found in () if inside is None else (inside.p99, inside.backlog):
+        if isinstance(found, NoValue):
+            return f"what the parts saw is not known: {found.reason}"
+    return ""
+
+
+def _broke(rate: float, orders: Sequence[Order], span: tuple[float, float]) -> str:
     """Return what broke first, as people would name it; empty if nothing did."""
     lost = sum(order.fate is not Fate.ACCEPTED for order in orders)
     if lost > (1 - ACCEPTED) * len(orders):
@@ -150,7 +177,18 @@ def _broke(rate: float, orders: Sequence[Order], span: tuple[float, float], back
         return f"{under_way[-1]} orders were under way at the end"
     if (slope := _slope(looks, under_way)) > GROWTH * rate:
         return f"orders under way grew by {slope:.1f}/s"
-    if len(backlog) > 1 and backlog[-1] - backlog[0] > max(rate, GROWTH * rate * (span[1] - span[0])):
+    return ""
+
+
+def _broke_inside(rate: float, inside: Inside | None) -> str:
+    """Return what broke by the parts' own metrics; empty if nothing did."""
+    if inside is None or isinstance(inside.p99, NoValue) or isinstance(inside.backlog, NoValue):
+        return ""
+    p99 = inside.p99.lo if inside.p99.value is None else inside.p99.value
+    if p99 >= LATENCY:
+        return f"p99 at the server was {p99 * 1000:.0f} ms"
+    backlog = inside.backlog
+    if len(backlog) > 1 and backlog[-1] - backlog[0] > rate * PILE:
         return f"the backlog grew from {backlog[0]:.0f} to {backlog[-1]:.0f}"
     return ""
 

@@ -1,12 +1,14 @@
 """When a rate was sustained, when it was not, and when the trial says nothing."""
 
+import dataclasses
 import math
 
 import pytest
 
 from verdict_harness.loads.capacity import Arm, Ask, Outcome
 from verdict_harness.loads.orders import Fate, Order
-from verdict_harness.loads.sustained import Used, judge, used
+from verdict_harness.loads.sustained import Inside, Used, judge, used
+from verdict_harness.samples import Empty, exact
 
 ASK = Ask(Arm.ONE, 100.0, 10.0, "")
 SPAN = (1000.0, 1010.0)
@@ -56,9 +58,31 @@ def test_latency_that_reaches_the_limit_for_many_is_not_sustained():
     assert found.outcome is Outcome.EXCEEDED
 
 
+def inside(p99=0.002, backlog=(0.0, 30.0)):
+    return Inside(exact("p99", p99, at=SPAN[1], n=1000), backlog)
+
+
 def test_a_backlog_that_grows():
-    assert judged(orders(), backlog=[0.0, 400.0]).broke == "the backlog grew from 0 to 400"
-    assert judged(orders(), backlog=[30.0, 60.0]).outcome is Outcome.SUSTAINED
+    assert judged(orders(), inside=inside(backlog=[0.0, 400.0])).broke == "the backlog grew from 0 to 400"
+    assert judged(orders(), inside=inside(backlog=[30.0, 60.0])).outcome is Outcome.SUSTAINED
+
+
+def test_a_latency_that_only_the_parts_see():
+    """Orders that are answered at once and matched much later are not sustained."""
+    assert judged(orders(), inside=inside(0.45)).broke == "p99 at the server was 450 ms"
+    beyond = exact("p99", 0.1, at=SPAN[1], n=1000).widened("resolution", "no bucket above", hi=math.inf)
+    above = dataclasses.replace(beyond, value=None, lo=0.25, doubts=())
+    assert judged(orders(), inside=Inside(above)).broke == "p99 at the server was 250 ms"
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [Inside(Empty("p99", "no scrape")), dataclasses.replace(inside(), backlog=Empty("b", "no scrape"))],
+)
+def test_what_the_parts_saw_is_not_guessed(unknown):
+    found = judged(orders(), inside=unknown)
+    assert (found.outcome, found.broke) == (Outcome.VOID, "what the parts saw is not known: no scrape")
+    assert judged(orders(lambda _n: 3.0), inside=unknown).outcome is Outcome.EXCEEDED
 
 
 @pytest.mark.parametrize(
