@@ -11,10 +11,12 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 from ..record import Json
 from ..systems import Address, Login, is_near
 
-_ATTEMPTS = 3
+ATTEMPTS = 3
 
 
-def fetch(address: Address, path: str, params: Mapping[str, str], timeout: float) -> Json:
+def fetch(
+    address: Address, path: str, params: Mapping[str, str], timeout: float, attempts: int = ATTEMPTS
+) -> dict[str, Json]:
     """Ask once, or a few times where the connection failed; return for the record whatever came of it.
 
     Args:
@@ -22,18 +24,22 @@ def fetch(address: Address, path: str, params: Mapping[str, str], timeout: float
         path: below ``/api/v1/``.
         params: the question.
         timeout: seconds to wait for an answer.
+        attempts: how often to ask where the connection failed.
+
+    Returns:
+        With ``"error"`` if there was no answer at all.
     """
     url = f"{address}/api/v1/{path}"
     params = {**params, "timeout": f"{timeout:.3f}"}
     record: dict[str, Json] = {"url": url, "params": params, "asked": time.time()}
-    attempts = Retrying(
+    asking = Retrying(
         retry=retry_if_exception(_transient),
-        stop=stop_after_attempt(_ATTEMPTS),
+        stop=stop_after_attempt(attempts),
         wait=wait_exponential(multiplier=0.1),
         reraise=True,
     )
     try:
-        response = attempts(_get, url, params, timeout, address.login)
+        response = asking(_get, url, params, timeout, address.login)
     except httpx.TimeoutException as error:
         return {**record, "error": f"{type(error).__name__}: no answer within {timeout:g} s"}
     except (httpx.HTTPError, httpx.InvalidURL) as error:

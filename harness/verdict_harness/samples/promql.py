@@ -26,11 +26,14 @@ from ..record import Evidence, Json
 from ..systems import Address
 from .answers import Question, Track, holes, named, not_numbers, one, read, resets, whole
 from .estimate import Estimate
-from .fetch import fetch
+from .fetch import ATTEMPTS, fetch
 from .sample import Empty, Failed, NotANumber, NoValue, Partial, Sample, Several, Stale, number
 from .window import Window, clock
 
 _HISTORY = 300.0  # seconds looked back to tell what went away from what never was
+_IN_VAIN = 2  # questions in a row without any answer, after which patience is short
+_AGAIN = 10  # questions in vain, after which it gets all of it once more
+_SHORT = 0.1  # of the patience
 _SHOWN = 200  # characters of an answer that made no sense
 
 
@@ -43,7 +46,9 @@ class Prometheus:
         step: seconds between the points of a :class:`~verdict_harness.samples.Series`.
         scrape: seconds between two raw samples; ``step`` unless given.
         lookback: seconds for which a sample stands for what came after it.
-        timeout: seconds to wait for an answer.
+        timeout: seconds to wait for an answer. Who did not answer twice in a row gets a tenth of it, and each
+            tenth time all of it, until an answer comes: a load has some fifty questions, and a server that
+            hangs would cost minutes.
     """
 
     def __init__(  # noqa: PLR0913 - all but the first two are durations with a name
@@ -62,6 +67,7 @@ class Prometheus:
         self._scrape = step if scrape is None else scrape
         self._lookback = lookback
         self._timeout = timeout
+        self._in_vain = 0
 
     def instant(self, query: str, at: float) -> Sample:
         """Return the one number that ``query`` yields at one moment of the past.
@@ -264,4 +270,11 @@ class Prometheus:
         return read(question, answer, skew=max(2.0, self._step))
 
     def _answer(self, path: str, key: str, params: Mapping[str, str]) -> Json:
-        return self._evidence.fact(key, lambda: fetch(self._address, path, params, self._timeout))
+        return self._evidence.fact(key, lambda: self._asked(path, params))
+
+    def _asked(self, path: str, params: Mapping[str, str]) -> Json:
+        gone = self._in_vain >= _IN_VAIN and self._in_vain % _AGAIN != 0
+        timeout, attempts = (self._timeout * _SHORT, 1) if gone else (self._timeout, ATTEMPTS)
+        answer = fetch(self._address, path, params, timeout, attempts)
+        self._in_vain = self._in_vain + 1 if "error" in answer else 0
+        return answer

@@ -225,6 +225,24 @@ def test_no_answer_in_time_has_failed_and_is_not_tried_again(evidence, monkeypat
     assert len(asked) == 1
 
 
+def test_who_does_not_answer_costs_a_tenth_of_the_patience_until_an_answer_comes(evidence, monkeypatch):
+    given = []
+
+    def get(_url, params, timeout, _login):
+        given.append(timeout)
+        if params["query"] != "back":
+            raise fetch.httpx.ReadTimeout("")
+        return fetch.httpx.Response(200, json=vector("1"))
+
+    monkeypatch.setattr(fetch, "_get", get)
+    prometheus = Prometheus("http://127.0.0.1:1", evidence, timeout=3)
+    for query in [*(f"x{n}" for n in range(12)), "back", "y"]:
+        prometheus.instant(query, AT)
+    short = pytest.approx(0.3)
+    assert given == [3, 3, *[short] * 8, 3, short, short, 3]
+    assert "no answer within 0.3 s" in prometheus.instant("x11", AT).reason
+
+
 @pytest.mark.parametrize("url", ["http://[", "127.0.0.1:9", "", "http://127.0.0.1:99999999"])
 def test_what_is_no_address_has_failed(evidence, url):
     assert isinstance(Prometheus(url, evidence).instant("x", AT), Failed)
