@@ -17,7 +17,7 @@ sustain; if many sustain ``factor`` times *U*, the claim holds, whatever one par
 4. Many parts at ``factor`` times U; where these don't sustain it, L is confirmed, and many at ``factor``
    times L.
 5. The bound that the verdict rests on is tried once more, for drift of the machine; if it no longer holds,
-   the bracket moves and what rests on it is tried again.
+   by two of three, the bracket moves and what rests on it is tried again.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class Claim:
         width: U / L at which the bracket is narrow enough: 1.02 for 2 %.
         short: seconds of a trial that only searches.
         long: seconds of a trial that counts.
+        trials: how many there may be; what is not decided by then stays open.
     """
 
     parts: int
@@ -70,6 +71,7 @@ class Claim:
     width: float = 1.02
     short: float = 5.0
     long: float = 20.0
+    trials: int = 60
 
     def __post_init__(self) -> None:
         ordered = 0 < self.start <= self.most and 0 < self.short <= self.long
@@ -151,7 +153,10 @@ def step(claim: Claim, trials: Sequence[Trial]) -> Ask | Conclusion:
     >>> step(claim, [])
     Ask(arm=<Arm.ONE: 'one'>, rate=100, seconds=5.0, why='looking for a rate that one does not sustain')
     """
-    return _Search(claim, trials).next()
+    found = _Search(claim, trials).next()
+    if isinstance(found, Ask) and len(trials) >= claim.trials:
+        return Conclusion(Ruling.OPEN, 0.0, math.inf, f"{len(trials)} trials did not decide it")
+    return found
 
 
 class _Search:
@@ -174,7 +179,7 @@ class _Search:
             return self._open(weak, low, high)
         many = self._majority(Arm.MANY, self.claim.factor * high, "whether many sustain so many times that")
         if many is Outcome.SUSTAINED:
-            return self._again(high) or self._holds(low, high)
+            return self._again(high, Outcome.EXCEEDED) or self._holds(low, high)
         if not isinstance(many, Outcome):
             return many
         return self._against(low, high)
@@ -238,18 +243,33 @@ class _Search:
                 lo=self.claim.factor * low / high,
                 hi=self.claim.factor * high / low,
             )
-        return self._again(low) or self._fails(low, high)
+        return self._again(low, Outcome.SUSTAINED) or self._fails(low, high)
 
-    def _again(self, rate: float) -> Ask | Conclusion | None:
+    def _again(self, rate: float, by_now: Outcome) -> Ask | Conclusion | None:
         """Try the bound that the verdict rests on once more, at the end: the machine may have changed.
 
-        One that turns out the other way does not end the search but moves the bound (:meth:`_overturned`).
+        One trial that turns out the other way, so near to the limit, may be chance: two of three count.  And
+        if they do, that does not end the search but moves the bound (:meth:`_overturned`).
         """
-        found = self._count(self._late(rate), Arm.ONE, rate, 1, "whether the machine is still the same")
+        if self._stands(rate, by_now):
+            return None
+        found = self._count(
+            self._late(rate), Arm.ONE, rate, MAJORITY if self._known(rate) else 1, "whether it is still so"
+        )
         return None if isinstance(found, Outcome) else found
 
     def _overturned(self, rate: float, by_now: Outcome) -> bool:
-        return any(trial.outcome not in (by_now, Outcome.VOID) for trial in self._late(rate))
+        found = [trial.outcome for trial in self._known(rate)]
+        others = sum(outcome is not by_now for outcome in found)
+        return not self._stands(rate, by_now) and others >= MAJORITY
+
+    def _stands(self, rate: float, by_now: Outcome) -> bool:
+        """Whether late trials say the same as those before: the first of them, or else two of three."""
+        found = [trial.outcome for trial in self._known(rate)]
+        return found[:1] == [by_now] or found.count(by_now) >= MAJORITY
+
+    def _known(self, rate: float) -> list[Trial]:
+        return [trial for trial in self._late(rate) if trial.outcome is not Outcome.VOID]
 
     def _late(self, rate: float) -> list[Trial]:
         """Return the trials of one part at ``rate`` that came after those of many at ``factor`` times it."""

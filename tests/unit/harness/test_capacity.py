@@ -117,6 +117,40 @@ def test_a_bound_that_two_of_three_overturn_moves_up():
     )
 
 
+def drifting(late):
+    """A part that does not sustain 300, but for what ``late`` says of trials at its bound at the end."""
+    many, said = [], iter(late)
+
+    def judge(ask, number):
+        if ask.arm is Arm.MANY:
+            many.append(ask.rate)
+        elif many and ask.rate * CLAIM.factor == pytest.approx(many[-1]):
+            return Trial(ask, next(said, Outcome.EXCEEDED), "p99", 1.0)
+        return capacities(300, 930)(ask, number)
+
+    return judge
+
+
+def test_one_late_trial_that_turns_out_the_other_way_is_asked_again():
+    for late in ([Outcome.EXCEEDED], [Outcome.SUSTAINED, Outcome.EXCEEDED, Outcome.EXCEEDED]):
+        found, trials = searched(drifting(late))
+        assert found.ruling is Ruling.HOLDS
+        assert sum(t.ask.rate == found.exceeded and t.ask.seconds == LONG for t in trials) == 2 + len(late)
+
+
+def test_two_late_trials_that_turn_out_the_other_way_move_the_bound():
+    first, _ = searched(drifting([]))
+    found, _ = searched(drifting([Outcome.SUSTAINED] * 2))
+    assert found.ruling is Ruling.HOLDS
+    assert found.exceeded > first.exceeded * 1.01
+
+
+def test_a_search_ends_when_its_trials_are_used_up():
+    few = Claim(parts=3, factor=2.7, start=100.0, most=3000.0, trials=9)
+    found, trials = searched(capacities(300, 900), few)
+    assert (found.ruling, found.reason, len(trials)) == (Ruling.OPEN, "9 trials did not decide it", 9)
+
+
 def test_one_that_gets_better_all_the_time_is_open():
     found, _ = searched(lambda ask, n: capacities(300 if ask.seconds == SHORT else 3000, 9000)(ask, n))
     assert found.ruling is Ruling.OPEN

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from verdict_harness.loads import Request, trouble
-from verdict_harness.loads.raw import Raw
+from verdict_harness.loads.raw import Iteration, Key, Raw
 from verdict_harness.loads.trouble import Ending, Log, read_log, read_summary
 from verdict_harness.samples import Trouble
 
@@ -99,6 +99,19 @@ def test_one_answer_is_for_the_criteria_to_judge() -> None:
 def test_iterations_without_their_request() -> None:
     raw = replace(sound(), iterations=102)
     assert find(raw, ending(raw), 100, TAGS) == ("only 100 requests in 102 iterations",)
+
+
+def test_iterations_of_a_scenario_beside_the_load_make_no_request_of_it() -> None:
+    """A neighbour's load, in the same script, whose requests carry another name."""
+
+    def made(scenario: str, count: int) -> list[Iteration]:
+        return [Iteration(1.0, 2.0, Key(scenario, "1", str(n))) for n in range(count)]
+
+    requests = [Request(1.0, 1.0, 200, key=Key("load", "1", str(n))) for n in range(100)]
+    raw = replace(sound(), requests=requests, iterations=150, done=made("load", 100) + made("neighbor", 50))
+    assert find(raw, ending(raw), None, TAGS) == ()
+    raw = replace(raw, iterations=152, done=made("load", 102) + made("neighbor", 50))
+    assert find(raw, ending(raw), None, TAGS) == ("only 100 requests in 102 iterations",)
 
 
 @pytest.mark.parametrize(("planned", "troubles"), [(101, 0), (102, 1), (1000, 1)])
