@@ -39,14 +39,16 @@ class Shadow:
     """
 
     stalls: Sequence[Stall]
+    _starts: list[float] = field(init=False)
     _ends: list[float] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._starts = [start for start, _ in self.stalls]
         self._ends = [2 * end - start for start, end in self.stalls]
 
     def over(self, due: float) -> bool:
         """Whether an order that was due at that moment was due in a stall or soon after."""
-        at = bisect.bisect_right(self.stalls, due, key=lambda span: span[0]) - 1
+        at = bisect.bisect_right(self._starts, due) - 1
         return at >= 0 and due < self._ends[at]
 
     def lightened(self, due: float, waited: float, late: float) -> float:
@@ -58,8 +60,8 @@ class Shadow:
         if self.over(due):
             return 0.0
         ended, stood = due + waited, late if late > _PUNCTUAL else 0.0
-        at = bisect.bisect_right(self.stalls, due, key=lambda span: span[0])
-        while at < len(self.stalls) and self.stalls[at][0] < ended:
-            stood += min(self._ends[at], ended) - self.stalls[at][0]
+        at = bisect.bisect_right(self._starts, due)
+        while at < len(self._starts) and self._starts[at] < ended:
+            stood += min(self._ends[at], ended) - self._starts[at]
             at += 1
         return max(0.0, waited - stood)
