@@ -123,7 +123,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def write(path: Path, text: str) -> Path:
-    path.write_bytes(gzip.compress(text.encode()))
+    path.write_bytes(gzip.compress(text.encode(), 0))  # as long as what is in it
     return path
 
 
