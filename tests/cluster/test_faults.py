@@ -23,7 +23,7 @@ from verdict_harness.samples import Estimate
 from verdict_harness.systems import Deployment, Fault, System, chaos
 
 SHARD = shard_service("a")
-SECONDS = 80.0
+SECONDS = 100.0  # the broker may take its time to come back
 SHARD_AT, SHARD_FOR = 14.0, 8.0  # long enough for a scrape to miss it
 BROKER_AT, BROKER_FOR = 42.0, 17.0  # long enough for two scrapes when nothing is under way any more
 IMAGES = (
