@@ -92,9 +92,17 @@ class Seen:
         assert answer.status_code == 200, answer.text
         return list(answer.json()["data"]["result"])
 
-    def one(self, query: str) -> float:
-        (series,) = self.ask(query)
+    def one(self, query: str, at: float = 0.0) -> float:
+        (series,) = self.ask(query, at)
         return float(series["value"][1])
+
+    @property
+    def end(self) -> float:
+        """When all of the load was scraped: what it pushed, and what rules made of it, is looked for there.
+
+        Looked for at the moment of the test, it is gone where the tests before took their time.
+        """
+        return self.trial.whole.end
 
 
 def wait_until_all_is_sent(deployment: Deployment, shard: str) -> None:
@@ -157,26 +165,28 @@ def test_prometheus_counted_as_many_as_came_to_the_broker(seen: Seen) -> None:
 
 def test_the_gateway_passed_on_what_k6_sent(seen: Seen) -> None:
     of = f'{{testid="{seen.trial.load.testid}",name!="health"}}'
-    sent = seen.one(f"sum(last_over_time(k6_http_reqs_total{of}[2m]))")
+    sent = seen.one(f"sum(last_over_time(k6_http_reqs_total{of}[2m]))", seen.end)
     assert seen.one('sum(gw_requests_total{status="2xx"})') == sent > len(seen.accepted)
     assert seen.one('sum(gw_requests_total{status!="2xx"})') == 0
 
 
 def test_k6_wrote_to_prometheus_what_its_own_samples_say(seen: Seen) -> None:
     of = f'testid="{seen.trial.load.testid}"'
-    assert seen.one(f'sum(last_over_time(k6_http_reqs_total{{{of},name="order"}}[2m]))') == len(seen.requests)
-    assert seen.one(f"sum(last_over_time(k6_orders_accepted_total{{{of}}}[2m]))") == len(seen.accepted)
+    made = seen.one(f'sum(last_over_time(k6_http_reqs_total{{{of},name="order"}}[2m]))', seen.end)
+    assert made == len(seen.requests)
+    accepted = seen.one(f"sum(last_over_time(k6_orders_accepted_total{{{of}}}[2m]))", seen.end)
+    assert accepted == len(seen.accepted)
     # a native histogram: it has counted every request, and gives any quantile to within a bucket of 10 %
     written = f'sum(last_over_time(k6_http_req_duration_seconds{{{of},name="order"}}[2m]))'
-    assert seen.one(f"histogram_count({written})") == len(seen.requests)
+    assert seen.one(f"histogram_count({written})", seen.end) == len(seen.requests)
     exact = statistics.median(request.duration / 1000 for request in seen.requests)
-    assert seen.one(f"histogram_quantile(0.5, {written})") == pytest.approx(exact, rel=0.15)
+    assert seen.one(f"histogram_quantile(0.5, {written})", seen.end) == pytest.approx(exact, rel=0.15)
 
 
 @pytest.mark.parametrize("rule", RECORDED)
 def test_a_recording_rule_recorded_what_its_expression_says(seen: Seen, rule: str) -> None:
     compared = same = 0
-    for series in seen.ask(f"{rule}[30s]"):
+    for series in seen.ask(f"{rule}[30s]", seen.end):
         labels = {name: value for name, value in series["metric"].items() if name != "__name__"}
         for moment, recorded in series["values"]:
             now = [one["value"][1] for one in seen.ask(RECORDED[rule], moment) if one["metric"] == labels]

@@ -110,7 +110,8 @@ class Running:
         for one in self.below():
             with contextlib.suppress(psutil.Error):
                 line = one.cmdline()
-                if all(word in line or word == Path(line[0]).name for word in words):
+                # one that is being started, or is gone already, has no command line
+                if line and all(word in line or word == Path(line[0]).name for word in words):
                     return one
         return None
 
@@ -131,7 +132,7 @@ class Running:
         def got() -> bool:
             engine = self.find("-m", "engine")
             try:
-                port = engine.environ()["METRICS_PORT"] if engine else None
+                port = engine.environ().get("METRICS_PORT") if engine else None
             except psutil.Error:
                 return False
             return port is not None and ask(f"http://127.0.0.1:{port}/metrics", received) >= number
