@@ -16,12 +16,11 @@ from verdict_harness.systems import Deployment, Fault
 from .exchange import BROKER
 from .judging.ledger import Ledger
 from .judging.perform import plan, read
-from .judging.performed import Performed, View
+from .judging.performed import SCRAPE, Performed, View
 from .loads import PROFILES, Workload
 
 UNDER_WAY = 4.0  # seconds in which what was under way when the broker went may still be acknowledged
 RECEIVED = "me_orders_received_total"
-SCRAPE = 5.0  # seconds: what is counted of a part ends with the first scrape after it
 SHORTEST = 4.0  # seconds that a part before or after has to last to be judged
 LEAST = 0.8  # of its planned length; to inject it takes seconds, and the load does not wait
 DRAIN = 120.0  # seconds that the shard has to hand over what it kept, once the broker answers again

@@ -5,7 +5,7 @@ ASR 2: 1,000 -> 5,000 matches/min by adding shards (1 -> 3), without losing late
 
 import pytest
 
-from experiments.judging.performed import Performed
+from experiments.judging.performed import SCRAPE, Performed
 from experiments.judging.recovery import judge_recovery, recovery
 from experiments.judging.standing import Standing, standing
 from verdict_harness.loads import Stage
@@ -17,8 +17,6 @@ pytestmark = [pytest.mark.asr2, pytest.mark.b2]
 
 SHARDS = ("a", "b", "c")
 TOTAL = "me:matches_per_minute:total"
-
-SCRAPE = 5  # seconds from one to the next
 
 
 @standing("B2", "ASR 2", gateway=True)

@@ -9,10 +9,9 @@ from typing import Any
 import httpx
 
 from experiments.exchange import GATEWAY, SYMBOLS, shard_service
+from experiments.judging.performed import SCRAPE
 from verdict_harness.errors import WaitTimeout
 from verdict_harness.systems import Deployment, wait_until_scraped
-
-SCRAPE = 5.0
 
 # What is refused, and the status and words it is refused with: contract section 2 and 3.
 REFUSALS: tuple[tuple[str, dict[str, Any] | str, int, str], ...] = (
