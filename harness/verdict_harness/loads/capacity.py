@@ -245,31 +245,26 @@ class _Search:
             )
         return self._again(low, Outcome.SUSTAINED) or self._fails(low, high)
 
-    def _again(self, rate: float, by_now: Outcome) -> Ask | Conclusion | None:
+    def _again(self, rate: float, by_then: Outcome) -> Ask | Conclusion | None:
         """Try the bound that the verdict rests on once more, at the end: the machine may have changed.
 
         One trial that turns out the other way, so near to the limit, may be chance: two of three count.  And
         if they do, that does not end the search but moves the bound (:meth:`_overturned`).
         """
-        if self._stands(rate, by_now):
+        if self._by_now(rate, by_then):
             return None
-        found = self._count(
-            self._late(rate), Arm.ONE, rate, MAJORITY if self._known(rate) else 1, "whether it is still so"
-        )
+        found = self._count(self._late(rate), Arm.ONE, rate, MAJORITY, "whether it is still so")
         return None if isinstance(found, Outcome) else found
 
-    def _overturned(self, rate: float, by_now: Outcome) -> bool:
-        found = [trial.outcome for trial in self._known(rate)]
-        others = sum(outcome is not by_now for outcome in found)
-        return not self._stands(rate, by_now) and others >= MAJORITY
+    def _overturned(self, rate: float, by_then: Outcome) -> bool:
+        return self._by_now(rate, by_then) not in {None, by_then}
 
-    def _stands(self, rate: float, by_now: Outcome) -> bool:
-        """Whether late trials say the same as those before: the first of them, or else two of three."""
-        found = [trial.outcome for trial in self._known(rate)]
-        return found[:1] == [by_now] or found.count(by_now) >= MAJORITY
-
-    def _known(self, rate: float) -> list[Trial]:
-        return [trial for trial in self._late(rate) if trial.outcome is not Outcome.VOID]
+    def _by_now(self, rate: float, by_then: Outcome) -> Outcome | None:
+        """Return what late trials say: the first if it is as those before were, or else two of three."""
+        found = [trial.outcome for trial in self._late(rate) if trial.outcome is not Outcome.VOID]
+        if found[:1] == [by_then]:
+            return by_then
+        return next((outcome for outcome, votes in Counter(found).items() if votes >= MAJORITY), None)
 
     def _late(self, rate: float) -> list[Trial]:
         """Return the trials of one part at ``rate`` that came after those of many at ``factor`` times it."""
