@@ -71,7 +71,7 @@ def plan(  # noqa: PLR0913 - each is one thing that a load is
         seconds=float(whole),
         settle=settle,
         env=variables,
-        tags={"name": "order"},
+        tags={"name": "order", "scenario": "constant"},  # the neighbor's iterations are no part of it
         arrivals=arrivals,
         accepted="orders_accepted",
     )

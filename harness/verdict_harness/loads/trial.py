@@ -57,7 +57,9 @@ class Plan:
         seconds: how long it lasts, set-up not counted.
         settle: seconds at the beginning that are not judged.
         env: variables for the script, once the endpoints are known.
-        tags: tags of the requests that are the load itself, such as ``{"name": "order"}``.
+        tags: tags of the requests that are the load itself, such as ``{"name": "order"}``. Each
+            iteration has to make one; where the script has scenarios beside the load, k6's own tag
+            ``scenario`` says which is the load, and only its iterations have to.
         arrivals: when each order is due. Where nobody says, each is due when the script asks for it, and
             that k6 made them too slowly is not seen.
         accepted: the metric that the script raises once for each order that it holds accepted, such as

@@ -175,10 +175,10 @@ def _of_requests(raw: Raw, tags: Mapping[str, str]) -> list[str]:
         wanted = ", ".join(f"{key}={value}" for key, value in tags.items())
         seen = ", ".join(f"{name} ({count})" for name, count in raw.names.most_common(_NAMES_SHOWN))
         return [f"no request carries the tags {wanted}; names seen: {seen}"]
-    # an iteration is there to make the request that is judged, but for those of another scenario beside it
-    scenarios = {one.key.scenario for one in raw.requests if one.key}
-    others = sum(one.key.scenario not in scenarios for one in raw.done) if scenarios else 0
-    iterations = raw.iterations - others
+    # an iteration is there to make the request that is judged, unless it is said to be of another scenario
+    iterations = raw.iterations
+    if "scenario" in tags:
+        iterations -= sum(one.key.scenario != tags["scenario"] for one in raw.done)
     if len(raw.requests) < iterations * (1 - TOLERANCE):
         return [f"only {len(raw.requests)} requests in {iterations} iterations"]
     return []
