@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 
 from verdict_harness.loads import Interleaved, Plan, Schedule, Stage, Switch
-from verdict_harness.processes import Answer, Pending, ask, until
+from verdict_harness.processes import Pending, until
 from verdict_harness.systems import Deployment, Fault, chaos
 
 from . import constant
-from .exchange import BROKER, shard_service
+from .backlog import backlog
+from .exchange import BROKER
 
 RATE = {"full": 340, "quick": 400}  # orders/s: plenty for a p99, and below a third of a shard's core
 BESIDE, NEIGHBOR = 200, 100  # orders/s through the gateway, which with k6 has to fit beside three shards
@@ -77,17 +78,15 @@ def _broker(deployment: Deployment) -> Switch:
     def back() -> float:
         while away:
             away.pop().heal()
-        metrics = deployment.endpoint(shard_service("a"), "metrics").url + "/metrics"
-        until("shard a to hand over what it kept", lambda: ask(metrics, _drained, timeout=5.0), timeout=DRAIN)
+        until("shard a to hand over what it kept", lambda: _drained(deployment), timeout=DRAIN)
         return time.time()
 
     return {"A": back, "B": gone}
 
 
-def _drained(answer: Answer) -> bool:
-    lines = [line for line in answer.text.splitlines() if line.startswith("me_event_backlog_orders{")]
-    backlog = float(lines[0].rsplit(" ", 1)[1])
+def _drained(deployment: Deployment) -> bool:
+    behind = backlog(deployment, "a")
     # what is under way between two batches is no backlog
-    if backlog > RATE["full"]:
-        raise Pending(f"{backlog:.0f} orders behind")
+    if behind > RATE["full"]:
+        raise Pending(f"{behind:.0f} orders behind")
     return True

@@ -8,11 +8,13 @@ would be full themselves.
 
 from __future__ import annotations
 
-from verdict_harness.loads import SETTLE, Arm, Ask, Capacity, Claim, Inside, Plan, Stage, Trial
+from verdict_harness.loads import SETTLE, Arm, Ask, Capacity, Claim, Plan, Stage, Trial
 from verdict_harness.record import Run
-from verdict_harness.samples import NoValue
+from verdict_harness.samples import Estimate, NoValue
+from verdict_harness.systems import Deployment
 
 from . import constant
+from .backlog import backlog
 from .exchange import BROKER, GATEWAY, SYMBOLS, shard_service
 from .judging.standing import MATCHING
 
@@ -33,18 +35,16 @@ def claim(run: Run) -> Claim:
     return Claim(len(SHARDS), FACTOR, START, MOST, width, short, long, trials)
 
 
-def inside(load: Trial, arm: Arm) -> Inside:
-    """Return how long matching took, and how many orders' events waited for the broker before and after."""
+def p99(load: Trial, arm: Arm) -> Estimate | NoValue:
+    """Return how long matching took; what was received and never matched was infinitely slow."""
     shards = SHARDS if arm is Arm.MANY else SHARDS[:1]
-    p99 = load.server.quantile(0.99, MATCHING, shard=shards)
-    ends = [0.0, 0.0]
-    for shard in shards:
-        course = load.totals.gauge("me_event_backlog_orders", shard=shard)
-        if isinstance(course, NoValue):
-            return Inside(p99, course)
-        ends[0] += course.points[0].value
-        ends[1] += course.points[-1].value
-    return Inside(p99, ends)
+    return load.server.quantile(0.99, MATCHING, due="me_orders_received_total", shard=shards)
+
+
+def behind(deployment: Deployment, arm: Arm) -> float:
+    """Return of how many orders the events wait for the broker."""
+    shards = SHARDS if arm is Arm.MANY else SHARDS[:1]
+    return sum(backlog(deployment, shard) for shard in shards)
 
 
 def search(stage: Stage) -> Capacity:
@@ -66,6 +66,7 @@ def search(stage: Stage) -> Capacity:
         load=load,
         parts={Arm.ONE: services[:1], Arm.MANY: services},
         shared=[GATEWAY, BROKER],
-        inside=inside,
+        p99=p99,
+        backlog=behind,
         share=SHARE if run.cores < len(SHARDS) + SPARE_CORES else None,
     )

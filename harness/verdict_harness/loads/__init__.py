@@ -18,7 +18,6 @@ from .orders import Fate, Order, Orders
 from .raw import Request
 from .runner import requests, run_load
 from .search import SETTLE, Capacity, Demand
-from .sustained import Inside
 from .trial import Plan, Stage, Trial
 
 __all__ = [
@@ -31,7 +30,6 @@ __all__ = [
     "Conclusion",
     "Demand",
     "Fate",
-    "Inside",
     "Interleaved",
     "Load",
     "Order",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import HarnessError
 from ..processes import progress
-from ..samples import Estimate, exact
+from ..samples import Estimate, NoValue, exact
 from ..systems import Deployment
 from . import sustained
 from .capacity import Arm, Ask, Claim, Conclusion, Outcome, Ruling, Trial, step
@@ -54,7 +55,8 @@ class Capacity:
         parts: the services that one, and many, are.
         shared: services that both use.
         share: cores that each part may use at the most, the same in both; ``None``: a whole one.
-        inside: asks the parts' own metrics what they say of a load; ``None`` if they have none.
+        p99: asks the parts' own metrics for a load's 99th percentile, in seconds; ``None`` if they have none.
+        backlog: reads how much waits to be handed on by one part or by many; ``None`` if nothing ever does.
         trials: what was found so far.
         ended: unix seconds of the last one's end.
         orders: how many were due in all of them.
@@ -68,7 +70,8 @@ class Capacity:
     parts: dict[Arm, Sequence[str]]
     shared: Sequence[str] = ()
     share: float | None = None
-    inside: Callable[[Done, Arm], sustained.Inside] | None = None
+    p99: Callable[[Done, Arm], Estimate | NoValue] | None = None
+    backlog: Callable[[Deployment, Arm], float] | None = None
     trials: list[Trial] = field(default_factory=list)
     ended: float = 0.0
     orders: int = 0
@@ -122,7 +125,8 @@ class Capacity:
         def actions(deployment: Deployment) -> Sequence[tuple[float, Callable[[], None]]]:
             for service in self.parts[Arm.MANY]:
                 deployment.share(service, self.share or 0.0)
-            meters.append(sustained.Meter(deployment, [*self.parts[Arm.MANY], *self.shared]))
+            behind = functools.partial(self.backlog, deployment, ask.arm) if self.backlog else None
+            meters.append(sustained.Meter(deployment, [*self.parts[Arm.MANY], *self.shared], behind))
             return [*plan.actions(deployment), *meters[0].actions(SETTLE, SETTLE + ask.seconds - 0.3)]
 
         try:
@@ -146,9 +150,15 @@ class Capacity:
             spent=used,
             share=self.share,
             parts=self.parts[ask.arm],
-            inside=self.inside(done, ask.arm) if self.inside and done.load.requests else None,
+            inside=self._inside(done, ask, record),
         )
         return trial, used, len(due)
+
+    def _inside(self, done: Done, ask: Ask, record: Sequence[Mapping[str, Any]]) -> sustained.Inside | None:
+        if self.p99 is None or not done.load.requests:
+            return None
+        first, last = (record[0], record[-1]) if len(record) > 1 else ({}, {})
+        return sustained.Inside(self.p99(done, ask.arm), (first.get("backlog"), last.get("backlog")))
 
 
 def _lift(deployment: Deployment, service: str) -> None:

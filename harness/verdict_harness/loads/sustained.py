@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from ..processes import Pending
 from ..samples import Estimate, NoValue
 from ..systems import Deployment
 from .capacity import Ask, Outcome, Trial
@@ -26,7 +27,7 @@ from .orders import Fate, Order
 LATENCY = 0.2  # seconds, at the 99th percentile and on average
 ACCEPTED = 0.99  # share of what was offered, at least
 GROWTH = 0.01  # of the rate: how many orders/s may pile up
-PILE = 1.0  # seconds' worth of orders by which what waits to be handed on may differ from look to look
+PILE = 0.5  # seconds' worth of orders by which what waits to be handed on may differ from look to look
 BUSY = 0.85  # share of the machine's CPU beyond which it is the machine that is measured
 UNSENT = 0.005  # share of the orders that k6 may send late or not at all
 _STEP = 0.25  # seconds between two looks at how many orders are under way
@@ -39,11 +40,14 @@ class Meter:
     Attributes:
         deployment: what is up.
         services: which of them.
+        backlog: reads how much waits to be handed on, if anything ever does; raises
+            :class:`~verdict_harness.processes.Pending` where that can't be read.
         readings: what was read, in order of time.
     """
 
     deployment: Deployment
     services: Sequence[str]
+    backlog: Callable[[], float] | None = None
     readings: list[dict[str, Any]] = field(default_factory=list)
 
     def read(self) -> None:
@@ -56,8 +60,17 @@ class Meter:
                 "used": {service: self.deployment.used(service) for service in self.services},
                 "idle": idle,
                 "cores": psutil.cpu_count() or 1,
+                "backlog": self._behind(),
             }
         )
+
+    def _behind(self) -> float | None:
+        if self.backlog is None:
+            return 0.0
+        try:
+            return self.backlog()
+        except Pending:
+            return None
 
     def actions(self, start: float, end: float) -> list[tuple[float, Callable[[], None]]]:
         """Return what is to be done when in a load: a reading at either end of its judged part."""
@@ -84,13 +97,34 @@ class Inside:
     """What the parts' own metrics say of a trial.
 
     Attributes:
-        p99: of their latency, in seconds.
-        backlog: how much waited to be handed on by all of them, in order of time; empty if nothing ever
-            does.
+        p99: of their latency, in seconds; what was received and never handled has to be in it.
+        backlog: how much waited to be handed on by all of them, at both ends of the judged part, and each
+            ``None`` where it could not be read.
     """
 
     p99: Estimate | NoValue
-    backlog: Sequence[float] | NoValue = ()
+    backlog: tuple[float | None, float | None] = (0.0, 0.0)
+
+    @property
+    def unknown(self) -> str:
+        """Why less is known than a trial that is sustained has to show; empty if it is enough."""
+        if isinstance(self.p99, NoValue):
+            return f"the p99 at the server is not known: {self.p99.reason}"
+        for doubt in self.p99.doubts:
+            if doubt.kind in {"missing", "instrument"} and doubt.hi >= LATENCY:
+                return f"the p99 at the server is not known: {doubt.text}"
+        return "the backlog could not be read" if None in self.backlog else ""
+
+    def broke(self, rate: float) -> str:
+        """Return what broke, as people would name it, as far as it is known; empty if nothing did."""
+        if isinstance(self.p99, Estimate):
+            p99 = self.p99.lo if self.p99.value is None else self.p99.value
+            if p99 >= LATENCY:
+                return f"p99 at the server was {p99 * 1000:.0f} ms"
+        first, last = self.backlog
+        if first is not None and last is not None and last - first > rate * PILE:
+            return f"the backlog grew from {first:.0f} to {last:.0f}"
+        return ""
 
 
 def used(readings: Sequence[Mapping[str, Any]]) -> Used | None:
@@ -139,9 +173,10 @@ def judge(  # noqa: PLR0913 - each is one thing that a trial leaves
     if void := _void(orders, trouble, spent):
         return Trial(ask, Outcome.VOID, void, full)
     broke = _broke(ask.rate, orders, span)
-    if not broke and (unknown := _unknown(inside)):
-        return Trial(ask, Outcome.VOID, unknown, full)
-    broke = broke or _broke_inside(ask.rate, inside)
+    if not broke and inside is not None:
+        broke = inside.broke(ask.rate)
+        if not broke and inside.unknown:
+            return Trial(ask, Outcome.VOID, inside.unknown, full)
     return Trial(ask, Outcome.EXCEEDED if broke else Outcome.SUSTAINED, broke, full)
 
 
@@ -154,13 +189,6 @@ def _void(orders: Sequence[Order], trouble: str, spent: Used | None) -> str:
     if spent is not None and spent.busy > BUSY:
         return f"the machine was {spent.busy:.0%} busy"
     return trouble
-
-
-def _unknown(inside: Inside | None) -> str:
-    for found in () if inside is None else (inside.p99, inside.backlog):
-        if isinstance(found, NoValue):
-            return f"what the parts saw is not known: {found.reason}"
-    return ""
 
 
 def _broke(rate: float, orders: Sequence[Order], span: tuple[float, float]) -> str:
@@ -177,19 +205,6 @@ def _broke(rate: float, orders: Sequence[Order], span: tuple[float, float]) -> s
         return f"{under_way[-1]} orders were under way at the end"
     if (slope := _slope(looks, under_way)) > GROWTH * rate:
         return f"orders under way grew by {slope:.1f}/s"
-    return ""
-
-
-def _broke_inside(rate: float, inside: Inside | None) -> str:
-    """Return what broke by the parts' own metrics; empty if nothing did."""
-    if inside is None or isinstance(inside.p99, NoValue) or isinstance(inside.backlog, NoValue):
-        return ""
-    p99 = inside.p99.lo if inside.p99.value is None else inside.p99.value
-    if p99 >= LATENCY:
-        return f"p99 at the server was {p99 * 1000:.0f} ms"
-    backlog = inside.backlog
-    if len(backlog) > 1 and backlog[-1] - backlog[0] > rate * PILE:
-        return f"the backlog grew from {backlog[0]:.0f} to {backlog[-1]:.0f}"
     return ""
 
 

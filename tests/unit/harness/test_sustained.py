@@ -2,12 +2,14 @@
 
 import dataclasses
 import math
+from types import SimpleNamespace
 
 import pytest
 
 from verdict_harness.loads.capacity import Arm, Ask, Outcome
 from verdict_harness.loads.orders import Fate, Order
-from verdict_harness.loads.sustained import Inside, Used, judge, used
+from verdict_harness.loads.sustained import Inside, Meter, Used, judge, used
+from verdict_harness.processes import Pending
 from verdict_harness.samples import Empty, exact
 
 ASK = Ask(Arm.ONE, 100.0, 10.0, "")
@@ -63,8 +65,8 @@ def inside(p99=0.002, backlog=(0.0, 30.0)):
 
 
 def test_a_backlog_that_grows():
-    assert judged(orders(), inside=inside(backlog=[0.0, 400.0])).broke == "the backlog grew from 0 to 400"
-    assert judged(orders(), inside=inside(backlog=[30.0, 60.0])).outcome is Outcome.SUSTAINED
+    assert judged(orders(), inside=inside(backlog=(0.0, 400.0))).broke == "the backlog grew from 0 to 400"
+    assert judged(orders(), inside=inside(backlog=(30.0, 60.0))).outcome is Outcome.SUSTAINED
 
 
 def test_a_latency_that_only_the_parts_see():
@@ -72,17 +74,55 @@ def test_a_latency_that_only_the_parts_see():
     assert judged(orders(), inside=inside(0.45)).broke == "p99 at the server was 450 ms"
     beyond = exact("p99", 0.1, at=SPAN[1], n=1000).widened("resolution", "no bucket above", hi=math.inf)
     above = dataclasses.replace(beyond, value=None, lo=0.25, doubts=())
-    assert judged(orders(), inside=Inside(above)).broke == "p99 at the server was 250 ms"
+    assert (
+        judged(orders(), inside=dataclasses.replace(inside(), p99=above)).broke
+        == "p99 at the server was 250 ms"
+    )
+
+
+NEVER = exact("p99", 0.002, at=SPAN[1], n=1000).widened("missing", "40 orders are missing", hi=math.inf)
 
 
 @pytest.mark.parametrize(
-    "unknown",
-    [Inside(Empty("p99", "no scrape")), dataclasses.replace(inside(), backlog=Empty("b", "no scrape"))],
+    ("unknown", "said"),
+    [
+        (Inside(Empty("p99", "no scrape")), "the p99 at the server is not known: no scrape"),
+        (inside(backlog=(0.0, None)), "the backlog could not be read"),
+        (inside(backlog=(None, 20.0)), "the backlog could not be read"),
+        (Inside(NEVER), "the p99 at the server is not known: 40 orders are missing"),
+    ],
 )
-def test_what_the_parts_saw_is_not_guessed(unknown):
+def test_what_the_parts_saw_is_not_guessed(unknown, said):
+    """Orders that were received and never matched have no latency, and a rate at which they are is none."""
     found = judged(orders(), inside=unknown)
-    assert (found.outcome, found.broke) == (Outcome.VOID, "what the parts saw is not known: no scrape")
+    assert (found.outcome, found.broke) == (Outcome.VOID, said)
     assert judged(orders(lambda _n: 3.0), inside=unknown).outcome is Outcome.EXCEEDED
+
+
+def test_a_few_that_are_missing_leave_a_p99_that_is_known():
+    few = exact("p99", 0.002, at=SPAN[1], n=1000).widened("missing", "1 order is missing", hi=0.004)
+    assert judged(orders(), inside=Inside(few)).outcome is Outcome.SUSTAINED
+
+
+def test_what_broke_is_said_although_the_rest_is_not_known():
+    broke = judged(orders(), inside=dataclasses.replace(inside(0.45), backlog=(0.0, None)))
+    assert (broke.outcome, broke.broke) == (Outcome.EXCEEDED, "p99 at the server was 450 ms")
+
+
+def test_the_backlog_is_read_with_the_cpu_at_both_ends():
+    """A scrape some seconds after the load would find it gone: it drains when nothing comes any more."""
+    left = [3.0, Pending("no answer")]
+
+    def behind():
+        found = left.pop(0)
+        if isinstance(found, Pending):
+            raise found
+        return found
+
+    meter = Meter(SimpleNamespace(used=lambda _service: 0.5), ["a"], behind)
+    for _, read in meter.actions(3.0, 10.0):
+        read()
+    assert [one["backlog"] for one in meter.readings] == [3.0, None]
 
 
 @pytest.mark.parametrize(
