@@ -333,7 +333,8 @@ def lock(session: nox.Session) -> None:
         )
     compile_ = (str(uv / "bin" / "uv"), "pip", "compile", "--universal", "--generate-hashes")
     options = ("--python-version", "3.11", "--no-header", "--quiet", *session.posargs)
-    session.run(*compile_, "pyproject.toml", "--group", "dev", "-o", LOCK.name, *options, external=True)
+    everything = ("pyproject.toml", "--all-extras", "--group", "dev")
+    session.run(*compile_, *everything, "-o", LOCK.name, *options, external=True)
     # The images get the versions that were tested, and nothing that they do not run.
     session.run(
         *(*compile_, "--group", "exchange", "-c", LOCK.name, "-o", RUNTIME_LOCK.name, *options), external=True

@@ -1,1 +1,14 @@
-"""The top floor, pytest: its options, fixtures and outcomes, and the choice of a backend by its name."""
+"""The top floor, pytest: ``hooks`` is what pytest loads; the rest is imported when there is a criterion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .. import _later
+
+if TYPE_CHECKING:
+    from . import opening
+else:
+    __getattr__ = _later.face(__name__, {"opening": ("opening",)})
+
+__all__ = ["opening"]

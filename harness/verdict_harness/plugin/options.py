@@ -9,6 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import pytest
+
+#: How the marker is written.
+RIGHT = "criterion(id, experiment, asr='', fail_counts_as='FAIL')"
+
 #: Each option and what ``argparse`` is told of it.
 TABLE: Mapping[str, Mapping[str, Any]] = {
     "--backend": {
@@ -56,3 +61,8 @@ def dest(word: str) -> str:
     'verdict_profile'
     """
     return f"{_PREFIX}_{word}"
+
+
+def asked(config: pytest.Config, word: str) -> Any:
+    """Return what was typed for the option ``word``; ``None`` or ``False`` if it was not."""
+    return config.getoption(dest(word))

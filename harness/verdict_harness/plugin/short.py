@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from ..record import Run
-from ..systems import Backend
-from ..verdicts import Judge
+if TYPE_CHECKING:
+    from ..record import Run
+    from ..systems import Backend
+    from ..verdicts import Judge
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,11 @@
-"""Programs that come as Maven artifacts: resolved by jgo, every jar pinned by SHA-256.
+"""Programs that come as Maven artifacts: fetched by jgo, every jar pinned by SHA-256.
 
 The lock names each jar, so nothing is resolved when a broker is provided: the
 jars are fetched in parallel, and each is checked before it is used.
+
+jgo knows where Maven's repositories are and how they are read.  It comes with
+the extra ``kafka`` and is imported when a jar is wanted: most users never ask
+for one, and it costs more than half of what importing this package would.
 """
 
 from __future__ import annotations
@@ -11,16 +15,13 @@ import logging
 import os
 import re
 import shutil
+import sys
 import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
-
-from jgo.config import GlobalSettings
-from jgo.constants import MAVEN_CENTRAL_URL
-from jgo.maven import MavenContext, PythonResolver
-from jgo.parse import Coordinate
 
 from ..errors import ProgramError
 from . import store
@@ -29,12 +30,15 @@ from .trouble import disk_error, wrong_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from jgo.maven import Artifact
+    from jgo.maven import Artifact, MavenContext
 
     from .model import Making
     from .task import Task
+
+    _Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 VARIABLE = "VERDICT_HARNESS_MAVEN"
 _PARALLEL = 6
@@ -77,12 +81,16 @@ def repositories() -> dict[str, str]:
     given = os.environ.get(VARIABLE)
     if given:
         return {"given": given.rstrip("/")}
+    from jgo.config import GlobalSettings  # noqa: PLC0415 - as said above
+    from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415
+
     return {**GlobalSettings.load().repositories, "central": MAVEN_CENTRAL_URL}
 
 
 def install(making: Making, pins: str) -> None:
     """Put every jar of the lock ``pins`` into ``lib``; what an earlier try fetched is not fetched again."""
     jars = read_lock(pins)
+    _need_jgo()
     fetcher = _Fetcher(jars, making.task, making.work / "maven")
     # jgo logs what it tries; whatever matters of it reaches the user through errors
     logging.getLogger("jgo").setLevel(logging.ERROR)
@@ -91,6 +99,29 @@ def install(making: Making, pins: str) -> None:
     library.mkdir()
     for path in paths:
         shutil.copyfile(path, library / path.name)
+
+
+def _need_jgo() -> None:
+    """Raise `ProgramError` unless jgo is installed."""
+    if find_spec("jgo") is None:
+        raise ProgramError(
+            "Kafka's jars can't be fetched: what reads Maven's repositories is not installed",
+            expected="the package jgo, which comes with the extra kafka",
+            found=f"no jgo in {sys.prefix}",
+            todo="pip install 'verdict-harness[kafka]', or name the jars of a Kafka you have in KAFKA_LIBS",
+        )
+
+
+def _context(work: Path, progress: _Progress | None = None) -> MavenContext:
+    """Return what jgo fetches with, into ``work``."""
+    from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415 - as said above
+
+    return MavenContext(
+        resolver=PythonResolver(progress_callback=progress),
+        repo_cache=work,
+        remote_repos=repositories(),
+        timeout=_TIMEOUT,
+    )
 
 
 def clean(work: Path) -> None:
@@ -110,12 +141,7 @@ class _Fetcher:
         self._done = 0
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._context = MavenContext(
-            resolver=PythonResolver(progress_callback=self._progress),
-            repo_cache=work,
-            remote_repos=repositories(),
-            timeout=_TIMEOUT,
-        )
+        self._context = _context(work, progress=self._progress)
 
     def all(self, jars: list[Jar]) -> list[Path]:
         """Return the paths of all ``jars``, their content checked; the first failure ends the others."""
@@ -234,7 +260,10 @@ def repin(pins: str, coordinates: tuple[str, ...], alone: tuple[str, ...], work:
         alone: likewise, but taken without what they need.
         work: for what is fetched.
     """
-    context = MavenContext(repo_cache=work, remote_repos=repositories(), timeout=_TIMEOUT)
+    _need_jgo()
+    from jgo.parse import Coordinate  # noqa: PLC0415 - as said above
+
+    context = _context(work)
     wanted = [replace(Coordinate.parse(text), scope="compile") for text in coordinates]
     given, needed = context.resolver.resolve([context.create_dependency(item) for item in wanted])
     lines = []

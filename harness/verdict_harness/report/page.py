@@ -241,6 +241,7 @@ def html(outcome: Outcome) -> str:
         figure=figure,
         reason=reason,
         notes=notes(outcome.judged),
+        undrawn="" if plots.available() else plots.MISSING,
         plots={
             judged.criterion.id: [
                 # Drawn by us, its texts escaped by the drawing library.

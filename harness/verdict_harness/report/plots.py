@@ -8,6 +8,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ..samples import Estimate, Point, Quantity, Series, Unit, Windows, ratio
@@ -57,6 +58,18 @@ class _Chart:
         return self.across == _TIME
 
 
+#: What the report says where the library that draws is not installed.
+MISSING = (
+    "Nothing is drawn here: matplotlib is not installed. "
+    "To have drawings: pip install 'verdict-harness[plots]'"
+)
+
+
+def available() -> bool:
+    """Return whether drawings can be made; what they need comes with the extra ``plots``."""
+    return find_spec("matplotlib") is not None
+
+
 def draw(name: str, exhibits: Sequence[Exhibit]) -> list[Plot]:
     """Draw series, and windows with their intervals, as small multiples that share their axis of values.
 
@@ -65,8 +78,10 @@ def draw(name: str, exhibits: Sequence[Exhibit]) -> list[Plot]:
 
     Args:
         name: unique in the page; it keeps the ids of one drawing from meeting another's.
-        exhibits: what one criterion was judged by; what can't be drawn is left out.
+        exhibits: what one criterion was judged by; what can't be drawn is left out, and all if nothing can.
     """
+    if not available():
+        return []
     charts = [
         _chart(exhibit, exhibit.sample)
         for exhibit in exhibits

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np  # noqa: F401 - a session in a session that imports it first would take it away again
 import pytest
 
+import verdict_harness.plugin.opening  # noqa: F401 - likewise
+
 PRELUDE = """
 import numpy as np  # noqa: F401 - a session in a session that imports it first would take it away again
 import pytest

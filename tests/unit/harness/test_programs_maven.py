@@ -181,7 +181,7 @@ def test_a_full_disk_is_not_taken_for_the_network(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(maven.PythonResolver, "download", full)
+    monkeypatch.setattr("jgo.maven.PythonResolver.download", full)
     with pytest.raises(ProgramError) as caught:
         maven.install(making, "test.lock")
     assert caught.value.expected == "room on the disk"
@@ -205,3 +205,14 @@ def test_the_users_repositories_come_before_the_default(
     assert list(maven.repositories()) == ["mirror", "central"]
     monkeypatch.setenv("VERDICT_HARNESS_MAVEN", "http://127.0.0.1:2/")
     assert maven.repositories() == {"given": "http://127.0.0.1:2"}
+
+
+def test_without_what_reads_maven_it_is_said_how_to_get_it(
+    making: Making, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(maven, "find_spec", lambda _: None)
+    for ask in (lambda: maven.install(making, "test.lock"), lambda: maven.repin("x.lock", (), (), tmp_path)):
+        with pytest.raises(ProgramError) as caught:
+            ask()
+        assert "verdict-harness[kafka]" in caught.value.todo
+        assert "KAFKA_LIBS" in caught.value.todo

@@ -122,6 +122,16 @@ def test_the_page_of_nothing_says_so(tmp_path):
     assert "INCONCLUSIVE 0 criteria:" in page.text
 
 
+def test_the_page_says_why_nothing_is_drawn(tmp_path, monkeypatch):
+    exhibits = {"A2.x": [Exhibit("a", series([0.1, 0.3]), Below(200 * ms), (LOAD,))]}
+    judged = [Judged(Criterion("A2.x", "A2"), (finding(Verdict.PASS),))]
+    drawn = Page(report.html(outcome(tmp_path, judged, exhibits)))
+    monkeypatch.setattr(plots, "find_spec", lambda _: None)
+    page = Page(report.html(outcome(tmp_path, judged, exhibits)))
+    assert ("svg" in drawn.tags, "verdict-harness[plots]" in drawn.text) == (True, False)
+    assert ("svg" in page.tags, "verdict-harness[plots]" in page.text) == (False, True)
+
+
 def test_the_page_knows_the_machine(tmp_path):
     text = Page(report.html(outcome(tmp_path, []))).text
     assert "machine cores" in text

@@ -7,6 +7,7 @@ face, which is what their ``__init__`` offers.
 import ast
 import graphlib
 import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -137,14 +138,37 @@ def test_what_a_face_does_not_offer_is_said():
         from verdict_harness.systems import teapot  # noqa: F401, PLC0415
 
 
-def test_the_plugin_is_there_before_what_only_a_run_needs():
-    """Every session of pytest loads it, with criteria or without."""
-    code = f"import sys, {HOUSE}.plugin.hooks; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+def test_a_session_without_criteria_imports_nothing_that_judges(tmp_path):
+    """Every session of pytest loads the plugin; who has no criterion shall not wait for it."""
+    (tmp_path / "test_plain.py").write_text("def test_plain():\n    assert True\n")
+    (tmp_path / "conftest.py").write_text(
+        "import sys\ndef pytest_unconfigure():\n    print(*sys.modules, file=sys.__stdout__)\n"
+    )
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        tmp_path,
+    ]
+    off = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": f"{HOUSE}.plugin.hooks"}
+    environment = {**os.environ, **off}
+    done = subprocess.run(
+        [*words, tmp_path], check=True, capture_output=True, text=True, cwd=tmp_path, env=environment
+    )
     loaded = set(done.stdout.split())
-    assert f"{HOUSE}.plugin.session" in loaded
-    later = {"httpx", "jgo", "matplotlib", "tenacity", f"{HOUSE}.kubernetes", f"{HOUSE}.programs"}
-    assert not later & loaded
+    ours = {name for name in loaded if name.split(".")[0] == HOUSE}
+    assert ours == {
+        HOUSE,
+        f"{HOUSE}._later",
+        f"{HOUSE}.plugin",
+        *(f"{HOUSE}.plugin.{name}" for name in ("hooks", "options", "short")),
+    }
+    assert not {"httpx", "jgo", "jinja2", "matplotlib", "psutil", "rich", "tenacity", "yaml"} & loaded
 
 
 def test_only_the_plugin_imports_pytest():

@@ -1,5 +1,6 @@
 """What is published is the harness alone, and the lock is what gets installed."""
 
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[3]
 
@@ -50,6 +53,40 @@ def test_every_requirement_is_locked_with_hashes():
         wanted += [word for word in group if isinstance(word, str)]
     locked = {entry.split("==")[0] for entry in entries}
     assert not {re.split(r"[><=~ ]", word)[0].lower() for word in wanted} - locked
+
+
+def needed(name: str) -> dict[str, importlib.metadata.Distribution]:
+    """What is installed with the distribution ``name`` and no extra, by name."""
+    found: dict[str, importlib.metadata.Distribution] = {}
+    wanted = [name]
+    while wanted:
+        one = canonicalize_name(wanted.pop())
+        if one not in found:
+            found[one] = importlib.metadata.distribution(one)
+            requirements = map(Requirement, found[one].requires or ())
+            wanted += [
+                each.name for each in requirements if not each.marker or each.marker.evaluate({"extra": ""})
+            ]
+    return found
+
+
+def test_another_team_gets_a_thin_wheel(wheel):
+    """At most 25 packages and 25 MB, without the bytecode that Python adds."""
+    packages = needed("verdict-harness")
+    assert len(packages) <= 25, sorted(packages)
+    assert {"httpx", "pytest", "markupsafe"} <= set(packages), "what packages need is followed"
+    size = {
+        name: sum(
+            Path(str(file.locate())).stat().st_size
+            for file in each.files or ()
+            if "__pycache__" not in file.parts
+        )
+        for name, each in packages.items()
+        if name != "verdict-harness"  # installed for editing here; the wheel has its files
+    }
+    size["verdict-harness"] = sum(entry.file_size for entry in wheel.infolist())
+    assert all(size.values()), size
+    assert sum(size.values()) <= 25e6, sorted(size.items(), key=lambda each: -each[1])
 
 
 def test_no_registry_host_is_named_anywhere():
