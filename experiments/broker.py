@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
@@ -47,7 +48,7 @@ def read(bootstrap: str, security: Mapping[str, str] | None = None, timeout: flo
     Raises:
         Inconclusive: the broker can't be read.
     """
-    told = {name: value for word, name in _SECURITY.items() if (value := (security or {}).get(word))}
+    told = _spoken(security or {})
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -63,6 +64,35 @@ def read(bootstrap: str, security: Mapping[str, str] | None = None, timeout: flo
         raise Inconclusive("the broker can't be read", found=str(error), where=bootstrap) from error
     finally:
         consumer.close()
+
+
+def _spoken(security: Mapping[str, str]) -> dict[str, str]:
+    """Return how this client is told what the engine was told.
+
+    >>> _spoken({"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CERTFILE": "/keys/me.pem"})["ssl.key.location"]
+    '/keys/me.pem'
+    """
+    told = {name: value for word, name in _SECURITY.items() if (value := security.get(word))}
+    for word in ("KAFKA_SASL_PASSWORD", "KAFKA_SSL_KEY_PASSWORD"):
+        if file := security.get(f"{word}_FILE"):
+            told[_SECURITY[word]] = _password(f"{word}_FILE", Path(file))
+    if certificate := told.get("ssl.certificate.location"):
+        told.setdefault("ssl.key.location", certificate)  # one file may hold both
+    if security.get("KAFKA_SSL_CHECK_HOSTNAME", "").upper() == "FALSE":
+        told["ssl.endpoint.identification.algorithm"] = "none"
+    return told
+
+
+def _password(word: str, file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Inconclusive(
+            "the broker can't be read: its password can't",
+            expected=f"a file of text, as {word} says",
+            found=str(error),
+            where=str(file),
+        ) from error
 
 
 def _topic(consumer: Consumer, topic: str, timeout: float) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """What integration tests share: engines as processes, and a Kafka that is started when first asked for."""
 
-import asyncio
 import gc
 import json
 import os
@@ -22,11 +21,11 @@ import docker.errors
 import httpx
 import psutil
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 from testcontainers.core.docker_client import DockerClient
 from testcontainers.core.labels import LABEL_SESSION_ID, SESSION_ID
 
+from experiments.broker import PARTITIONS, TOPICS, read
 from verdict_harness.errors import WaitTimeout
 from verdict_harness.processes import Answer, Ports, ask, not_yet, running, until
 from verdict_harness.systems import Endpoint, answers
@@ -250,35 +249,17 @@ class Engine:
 
     def events(self, bootstrap: str) -> dict[str, list[dict[str, Any]]]:
         """Every event of this engine's log that is in the two topics, in the order of each partition."""
-
-        logs = self.logs
-
-        async def read() -> dict[str, list[dict[str, Any]]]:
-            consumer = AIOKafkaConsumer(
-                "orders", "matches", bootstrap_servers=bootstrap, auto_offset_reset="earliest", group_id=None
-            )
-            found: dict[str, list[dict[str, Any]]] = {"orders": [], "matches": []}
-            await consumer.start()
-            try:
-                partitions = [
-                    TopicPartition(topic, number)
-                    for topic in found
-                    for number in consumer.partitions_for_topic(topic) or ()
-                ]
-                assert len(partitions) == 24
-                ends = await consumer.end_offsets(partitions)
-                while any([await consumer.position(one) < ends[one] for one in partitions]):
-                    for batch in (await consumer.getmany(timeout_ms=200)).values():
-                        for message in batch:
-                            event = json.loads(message.value)
-                            assert message.key == event["symbol"].encode()
-                            if event["log"] in logs:
-                                found[message.topic].append(event)
-            finally:
-                await consumer.stop()
-            return found
-
-        return asyncio.run(read())
+        logs, found = self.logs, read(bootstrap)
+        assert [found[topic]["partitions"] for topic in TOPICS] == [PARTITIONS, PARTITIONS]
+        assert all(event["key"] == event["symbol"] for topic in TOPICS for event in found[topic]["events"])
+        return {
+            topic: [
+                {name: value for name, value in event.items() if name != "key"}
+                for event in found[topic]["events"]
+                if event["log"] in logs
+            ]
+            for topic in TOPICS
+        }
 
 
 class Place:

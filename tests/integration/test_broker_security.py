@@ -30,6 +30,9 @@ from confluent_kafka.admin import (
 )
 from cryptography.hazmat.primitives import serialization
 
+from experiments.broker import read
+from verdict_harness.errors import Inconclusive
+
 USER, PASSWORD = "alice", "correct-horse"
 NEWCOMER = "carol"  # the broker knows her, and permits her nothing
 SOON = 30  # seconds; a client that waits for its broker does for 40
@@ -211,6 +214,14 @@ def assert_everything_arrived(engine: Any, broker: Broker, times: int = 1) -> No
     assert sorted({event["sequence"] for event in found["matches"]}) == list(range(1, times * 5 + 1))
 
 
+def assert_readable(engine: Any, told: dict[str, object]) -> None:
+    """What the experiments read with, another client, gets the same in by the same door."""
+    spoken = {name: str(value) for name, value in told.items()}
+    found = read(spoken["KAFKA_BOOTSTRAP"], spoken)
+    own = {topic: [e for e in found[topic]["events"] if e["log"] in engine.logs] for topic in found}
+    assert (len(own["orders"]), len(own["matches"])) == (10, 5)
+
+
 def failure_lines(engine: Any) -> list[dict[str, Any]]:
     return [line for line in engine.log() if line["message"].startswith("publishing failed")]
 
@@ -238,10 +249,12 @@ def test_every_event_arrives(
     if mechanism.endswith("512"):
         broker.let_in(USER, PASSWORD, mechanism)
     # At this level aiokafka would log what it sends, and with PLAIN that is the password.
-    it = engine(**broker.at(listener, KAFKA_SASL_MECHANISM=mechanism, LOG_LEVEL="DEBUG")).ready()
+    told = broker.at(listener, KAFKA_SASL_MECHANISM=mechanism)
+    it = engine(**told, LOG_LEVEL="DEBUG").ready()
     trade(it)
 
     assert_everything_arrived(it, broker)
+    assert_readable(it, told)
 
     assert it.metrics()["me_event_publish_errors_total"] == 0
     assert PASSWORD not in it.output.read_text()
@@ -258,8 +271,23 @@ def test_each_knows_the_other_by_certificate(
     trade(it)
 
     assert_everything_arrived(it, broker)
+    assert_readable(it, told)
 
     assert "of-the-key" not in it.output.read_text()
+
+
+@pytest.mark.parametrize("wrong", ["password", "authority", "plain"])
+def test_a_reader_that_is_refused_says_so(broker: Broker, tmp_path: Path, wrong: str) -> None:
+    """Not "no events": what could not be read says nothing of what was published."""
+    told = {name: str(value) for name, value in broker.at("SASL").items()}
+    (tmp_path / "password").write_text("another one\n")
+    changed = {
+        "password": {"KAFKA_SASL_PASSWORD_FILE": str(tmp_path / "password")},
+        "authority": {"KAFKA_SSL_CAFILE": str(broker.others.ca)},
+        "plain": {"KAFKA_SECURITY_PROTOCOL": ""},
+    }
+    with pytest.raises(Inconclusive, match="the broker can't be read"):
+        read(told["KAFKA_BOOTSTRAP"], {**told, **changed[wrong]})
 
 
 def test_a_session_that_ends(engine: Callable[..., Any], broker: Broker) -> None:
