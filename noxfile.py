@@ -28,6 +28,8 @@ SLOWEST = ("--durations=30", "--durations-min=5")  # what to look at first when 
 UNIT = ("-n", "auto", "tests/unit", "harness", "src", "--doctest-modules", *SLOWEST)
 RUNTIME_LOCK = ROOT / "requirements-runtime.lock"
 BESIDE_LOCK = ROOT / "tests" / "integration" / "beside" / "requirements.lock"
+COVERAGE = ROOT / ".nox" / "coverage"  # where pyproject.toml has its data go
+FLOOR = 0  # per cent of lines and branches that unit and integration tests run: where it stood, less one
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # those that pyproject.toml claims
 
@@ -95,7 +97,9 @@ def pytest(session: nox.Session, *words: str) -> None:
 
 def run_pytest(session: nox.Session, *words: str) -> None:
     """Run pytest; after Ctrl-C it gets the time that it takes to end what runs and write its verdict."""
-    session.run(python(session), "-m", "pytest", *words, external=True, interrupt_timeout=None)
+    measure = ("coverage", "run", "-m") if os.environ.get("COVERAGE") else ()
+    COVERAGE.mkdir(parents=True, exist_ok=True)
+    session.run(python(session), "-m", *measure, "pytest", *words, external=True, interrupt_timeout=None)
 
 
 class TheRun:
@@ -254,6 +258,17 @@ def integration(session: nox.Session) -> None:
     tools_ready(session)
     words = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")  # the tests know which file is long
     pytest(session, *words, *SLOWEST, "tests/integration")
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Say what the tests left out that ran with ``COVERAGE=1``, branches too, and hold it to a floor."""
+    exe = python(session)
+    if list(COVERAGE.glob("data.*")):
+        session.run(exe, "-m", "coverage", "combine", "--quiet", external=True)
+    if not (COVERAGE / "data").exists():
+        session.error("nothing was measured: COVERAGE=1 nox -s unit integration coverage")
+    session.run(exe, "-m", "coverage", "report", f"--fail-under={FLOOR}", *session.posargs, external=True)
 
 
 @nox.session

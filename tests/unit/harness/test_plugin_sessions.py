@@ -401,8 +401,9 @@ def test_what_judged_and_what_it_ran_with_is_on_record(judged):
     assert run["requirements"] == {"ASR 1": ["A2.gc", "A2.p99"], "ASR 2": ["B2.rate", "B2.ok"]}
 
 
-def test_a_disk_that_is_full_ends_the_session_with_what_is_known(pytester):
+def test_a_disk_that_is_full_ends_the_session_with_what_is_known(pytester, monkeypatch):
     """No file may grow any more from the second criterion on, as where there is no room for it."""
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # what it has to write, it can't either
     pytester.makepyfile("""
         import resource
         import pytest
