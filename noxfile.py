@@ -29,6 +29,8 @@ UNIT = ("-n", "auto", "tests/unit", "harness", "src", "--doctest-modules", *SLOW
 RUNTIME_LOCK = ROOT / "requirements-runtime.lock"
 BESIDE_LOCK = ROOT / "tests" / "integration" / "beside" / "requirements.lock"
 COVERAGE = ROOT / ".nox" / "coverage"  # where pyproject.toml has its data go
+#: Most of an integration test is waiting, for a load to end or for a program to start.
+WORKERS = str(min(8, 2 * (os.cpu_count() or 1)))
 FLOOR = 0  # per cent of lines and branches that unit and integration tests run: where it stood, less one
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # those that pyproject.toml claims
@@ -256,7 +258,13 @@ def integration(session: nox.Session) -> None:
     """Run the tests on real programs: k6, Prometheus, Kafka, the engine and the gateway."""
     python(session)
     tools_ready(session)
-    words = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")  # the tests know which file is long
+    words = (
+        "-n",
+        WORKERS,
+        "--dist",
+        "loadfile",
+        "--no-loadscope-reorder",
+    )  # the tests know which file is long
     pytest(session, *words, *SLOWEST, "tests/integration")
 
 

@@ -24,6 +24,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from testcontainers.core.docker_client import DockerClient
 from testcontainers.core.labels import LABEL_SESSION_ID, SESSION_ID
+from xdist.scheduler import LoadFileScheduling
 
 from experiments.broker import PARTITIONS, TOPICS, read
 from verdict_harness.errors import WaitTimeout
@@ -42,6 +43,16 @@ LONG = (
     "test_outages",
     "test_k6_runner",
     "test_together",
+)
+# Files whose tests share nothing that is costly: each test goes to whichever worker is free. Most of what
+# they do is waiting for a load's end; with a file a worker the machine would have little to do for minutes.
+APART = (
+    "test_again",
+    "test_broker_outage",
+    "test_ends",
+    "test_full_disk",
+    "test_nothing_passes",
+    "test_terminal",
 )
 BOOK = ("me_orderbook_depth", "me_orderbook_price_levels")
 
@@ -104,6 +115,18 @@ def in_the_container_engine() -> list[str]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: places.get(item.path.stem, len(LONG)))
+
+
+class Scheduling(LoadFileScheduling):
+    """A file's tests run in one worker, as they share what is started for them; those of ``APART`` in any."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return nodeid if Path(file).stem in APART else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

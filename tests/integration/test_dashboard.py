@@ -142,7 +142,7 @@ def test_what_it_shows_is_what_was_measured(seen: Seen) -> None:
 
     median = seen.trial.load.percentiles["med"] / 1000
     assert median / 10 < last("k6 latency", "p50") < median * 10
-    matches = seen.trial.total("me_matches_total", series=len(SYMBOLS))
+    matches = seen.trial.totals.growth("me_matches_total", shard=list(SYMBOLS))
     assert isinstance(matches, Estimate)
     per_minute = matches.value / SECONDS * 60
     assert per_minute / 3 < last("Matches per minute", "all") < per_minute * 3

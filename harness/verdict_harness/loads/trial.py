@@ -10,30 +10,18 @@ On replay nothing is deployed or run: both come from evidence.
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import FunctionType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from ..errors import UsageError
 from ..processes import progress
 from ..record import Evidence, Json, Run
-from ..samples import (
-    Estimate,
-    NotANumber,
-    NoValue,
-    Partial,
-    Prometheus,
-    Sample,
-    Trouble,
-    Window,
-    expressions,
-    number,
-)
+from ..samples import NoValue, Partial, Prometheus, Sample, Trouble, Window, expressions
 from ..systems import Backend, Deployment, System, wait_until_covered
 from . import runner
 from .arrivals import Arrivals
@@ -141,7 +129,7 @@ class Trial(ClientSide, ServerSide):
     def part(self, start: float, end: float | None = None) -> Trial:
         """Return this trial, asked only about the seconds from ``start`` to ``end`` of the load.
 
-        What is asked about the whole load stays that, and so do the figures of :meth:`client`.
+        What is asked about the whole load stays that.
 
         Raises:
             UsageError: nothing is left.
@@ -168,10 +156,6 @@ class Trial(ClientSide, ServerSide):
         """Return what ``query`` yields at the end of the window; ``$window`` in it is the window's length."""
         return self._handed(query, self._prometheus.instant(self._filled(query), self.window.end))
 
-    def at(self, query: str, seconds: float) -> Sample:
-        """Return what ``query`` yields so many seconds into the load; before it, if negative."""
-        return self._handed(query, self._prometheus.instant(self._filled(query), self.began + seconds))
-
     def afterwards(self, query: str) -> Sample:
         """Return what ``query`` yields after the whole load and one more scrape."""
         return self._handed(query, self._prometheus.instant(self._filled(query), self.whole.end))
@@ -181,64 +165,10 @@ class Trial(ClientSide, ServerSide):
         found = self._prometheus.each(self._filled(query), self.window, label, keys)
         return {key: self._held(sample) for key, sample in found.items()}
 
-    def total(self, counter: str, *, series: int | None = 1) -> Sample:
-        """Return by how much a counter grew over the whole load, beginning included, from raw samples."""
-        return self._held(self._prometheus.difference(counter, self.whole, series=series))
-
-    def growth(self, counter: str, *, series: int | None = 1) -> Sample:
-        """Return by how much a counter grew in the window, from raw samples."""
-        return self._held(self._prometheus.difference(counter, self.window, series=series))
-
-    def rate(self, counter: str, *, per: float = 1.0, series: int | None = 1) -> Sample:
-        """Return how fast a counter grew in the window, from raw samples."""
-        return self._held(self._prometheus.rate(counter, self.window, per=per, series=series))
-
-    def ratio(self, part: str, of: str, *, series: tuple[int | None, int | None] = (1, 1)) -> Sample:
-        """Return the growth of one counter divided by that of another in the window, from raw samples."""
-        query = f"{part} / {of}"
-        parts = self._prometheus.difference(part, self.window, series=series[0])
-        wholes = self._prometheus.difference(of, self.window, series=series[1])
-        if not isinstance(parts, Estimate):
-            return parts
-        if not isinstance(wholes, Estimate):
-            return wholes
-        if not wholes.value:
-            return NotANumber(query, f"{of} did not grow")
-        return number(query, (parts.value or 0.0) / wholes.value, self.window.end, n=parts.n)
-
-    def client(self, what: str) -> Sample:
-        """Return an exact figure of k6's own raw samples.
-
-        Args:
-            what: ``"failed"``, the share of the requests in the window that failed; ``"answered"``, how
-                many of the whole load were answered at all; or a figure of their duration in the
-                window, in seconds, by k6's name: ``"p(99)"``.
-        """
-        query = f"k6 raw samples of {self.load.name}: {what}"
-        if what == "answered":
-            return number(query, self.answered, self.whole.end, n=max(1, self.load.requests))
-        value = self.load.failed if what == "failed" else self.load.percentiles.get(what, math.nan) / 1000
-        return number(query, value, self.window.end, n=self.load.measured)
-
-    def pace(self, what: Literal["begun", "succeeded"] = "succeeded") -> Sample:
-        """Return how many requests a second began in the window, or of them succeeded: of k6's raw samples.
-
-        Seconds count whole, from the load's first request on.
-        """
-        first, last = (round(moment - self.began) for moment in (self.window.start, self.window.end))
-        counts = (self.load.begun if what == "begun" else self.load.succeeded)[first:last]
-        query = f"k6 raw samples of {self.load.name}: {what} in seconds {first} to {last}"
-        return number(query, sum(counts) / max(1, last - first), self.window.end, n=sum(counts))
-
     @property
     def name(self) -> str:
         """The load's name; what is in trouble is told under it."""
         return self.load.name
-
-    @property
-    def answered(self) -> int:
-        """How many requests of the whole load got an HTTP answer, of whatever status."""
-        return self.load.requests - self.load.statuses.get("0", 0)
 
     def _handed(self, query: str, found: Sample) -> Sample:
         """Return what was found; nothing of k6's own series where k6 could not hand all of them over."""
