@@ -208,10 +208,11 @@ def experiments(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style with Ruff, nearly all of its rules on."""
+    """Check style with Ruff, nearly all of its rules on, and that each part declares what it imports."""
     exe = python(session)
     session.run(exe, "-m", "ruff", "check", *session.posargs, external=True)
     session.run(exe, "-m", "ruff", "format", "--check", external=True)
+    session.run(exe, "-m", "tools.dependencies.declared", external=True)
 
 
 @nox.session

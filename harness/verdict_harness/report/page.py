@@ -11,7 +11,6 @@ from itertools import groupby
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
 from ..record import Run
 from ..verdicts import Exhibit, Finding, Judged, Verdict, Whole
@@ -243,8 +242,7 @@ def html(outcome: Outcome) -> str:
         notes=notes(outcome.judged),
         plots={
             judged.criterion.id: [
-                # Drawn by us, its texts escaped by the drawing library.
-                (plot.title, Markup(plot.svg))  # noqa: S704
+                (plot.title, plot.svg)
                 for plot in plots.draw(f"plot{number}", outcome.exhibits.get(judged.criterion.id, ()))
             ]
             for number, judged in enumerate(outcome.judged)
