@@ -16,6 +16,8 @@ from ..record import Run
 from ..verdicts import Exhibit, Finding, Judged, Verdict, Whole
 from . import plots
 
+SCHEMA = 1
+"""Version of docs/verdict.schema.json that :func:`document` follows; what readers stumble over raises it."""
 QUICK_NOTE = "quick profile: not evidence"
 
 MEANING = {
@@ -142,9 +144,10 @@ def instant(moment: dt.datetime) -> str:
 
 
 def document(outcome: Outcome) -> dict[str, Any]:
-    """Return what goes into ``verdict.json``."""
+    """Return what goes into ``verdict.json``, in the form of docs/verdict.schema.json."""
     run, whole = outcome.run, outcome.whole
     return {
+        "schema": SCHEMA,
         "run_id": run.run_id,
         "profile": run.profile,
         "backend": run.backend,
