@@ -208,7 +208,7 @@ def experiments(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style with Ruff, nearly all of its rules on, which room imports which, and what is declared."""
+    """Check style with Ruff, nearly all of its rules on, who imports whom, what is declared, and licences."""
     exe = python(session)
     session.run(exe, "-m", "ruff", "check", *session.posargs, external=True)
     session.run(exe, "-m", "ruff", "format", "--check", external=True)
@@ -222,6 +222,7 @@ def lint(session: nox.Session) -> None:
         silent=True,
     )
     session.run(exe, "-m", "tools.dependencies.declared", external=True)
+    session.run(exe, "-m", "tools.dependencies.licences", "--quiet", external=True)
 
 
 @nox.session

@@ -49,7 +49,7 @@ PARTS = {
     "src": Part(("exchange",)),
     "experiments": Part(("experiments",), (WHEEL,)),
     "grafana": Part(("dashboard",), (WHEEL,)),
-    "tools": Part(("bench",), (WHEEL, "exchange")),
+    "tools": Part(("audit", "bench"), (WHEEL, "exchange"), unimported={"pip-audit": "a command"}),
     "tests": Part(
         ("test",),
         (WHEEL, "exchange", "bench", "dashboard", "experiments"),
