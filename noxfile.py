@@ -214,10 +214,21 @@ def experiments(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style with Ruff, nearly all of its rules on."""
+    """Check style with Ruff, nearly all of its rules on, who imports whom, what is declared, and licences."""
     exe = python(session)
     session.run(exe, "-m", "ruff", "check", *session.posargs, external=True)
     session.run(exe, "-m", "ruff", "format", "--check", external=True)
+    bin_ = Path(exe).parent
+    session.run(
+        str(bin_ / "lint-imports"),
+        "--no-logo",
+        "--cache-dir",
+        ".nox/import-linter",
+        external=True,
+        silent=True,
+    )
+    session.run(exe, "-m", "tools.dependencies.declared", external=True)
+    session.run(exe, "-m", "tools.dependencies.licences", "--quiet", external=True)
 
 
 @nox.session

@@ -1,7 +1,6 @@
 """One invocation of nox is one run, and its last line says what came out: real nox, made-up criteria."""
 
 import hashlib
-import json
 import os
 import shutil
 import signal
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests import verdict_schema
 
 ROOT = Path(__file__).parents[2]
 MOST = 120.0  # seconds until a session counts as stuck
@@ -99,7 +100,7 @@ class Project:
     @property
     def verdict(self) -> dict:
         (run,) = self.runs
-        return json.loads((run / "verdict.json").read_text())
+        return verdict_schema.read(run / "verdict.json")
 
 
 @pytest.fixture

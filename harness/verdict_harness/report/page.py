@@ -11,12 +11,13 @@ from itertools import groupby
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
 from ..record import Run
 from ..verdicts import Exhibit, Finding, Judged, Verdict, Whole
 from . import plots
 
+SCHEMA = 1
+"""Version of docs/verdict.schema.json that :func:`document` follows; what readers stumble over raises it."""
 QUICK_NOTE = "quick profile: not evidence"
 
 MEANING = {
@@ -143,9 +144,10 @@ def instant(moment: dt.datetime) -> str:
 
 
 def document(outcome: Outcome) -> dict[str, Any]:
-    """Return what goes into ``verdict.json``."""
+    """Return what goes into ``verdict.json``, in the form of docs/verdict.schema.json."""
     run, whole = outcome.run, outcome.whole
     return {
+        "schema": SCHEMA,
         "run_id": run.run_id,
         "profile": run.profile,
         "backend": run.backend,
@@ -244,8 +246,7 @@ def html(outcome: Outcome) -> str:
         undrawn="" if plots.available() else plots.MISSING,
         plots={
             judged.criterion.id: [
-                # Drawn by us, its texts escaped by the drawing library.
-                (plot.title, Markup(plot.svg))  # noqa: S704
+                (plot.title, plot.svg)
                 for plot in plots.draw(f"plot{number}", outcome.exhibits.get(judged.criterion.id, ()))
             ]
             for number, judged in enumerate(outcome.judged)

@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests import verdict_schema
 from verdict_harness.processes import Answer, Pending, ask, until, wait
 
 HERE = Path(__file__).parent
@@ -40,7 +41,8 @@ class Ended:
     run: Path
 
     def read(self, name: str = "verdict.json") -> Any:
-        return json.loads((self.run / name).read_text())
+        path = self.run / name
+        return verdict_schema.read(path) if name.startswith("verdict") else json.loads(path.read_text())
 
     @property
     def verdicts(self) -> dict[str, str]:

@@ -10,6 +10,7 @@ import numpy as np  # noqa: F401 - a session in a session that imports it first 
 import pytest
 
 import verdict_harness.plugin.opening  # noqa: F401 - likewise
+from tests import verdict_schema
 
 PRELUDE = """
 import numpy as np  # noqa: F401 - a session in a session that imports it first would take it away again
@@ -50,10 +51,7 @@ class Ended:
 
     @property
     def verdict(self) -> dict:
-        def refuse(word):
-            raise AssertionError(f"{word} is no JSON")
-
-        return json.loads((self.folder / "verdict.json").read_text(), parse_constant=refuse)
+        return json.loads((self.folder / "verdict.json").read_text())
 
     @property
     def rejudged(self) -> dict:
@@ -92,7 +90,10 @@ def judged(pytester, monkeypatch):
         # Hypothesis would be imported anew by every session, which takes a second and, done often
         # enough with its native part, upsets the interpreter.
         plain = ("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+        runs = pytester.path / "runs"
+        before = verdict_schema.written(runs)
         result = pytester.runpytest_inprocess(*plain, *words, no_reraise_ctrlc=True)
+        verdict_schema.check(runs, before)
         return Ended(result, pytester.path)
 
     return go

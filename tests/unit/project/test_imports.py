@@ -1,127 +1,91 @@
-"""Imports go one way: experiments -> harness <- grafana, engine -> wire <- gateway; nothing else meets.
-
-Inside the harness every room is a floor, and imports go down only: a room uses those below it, through their
-face, which is what their ``__init__`` offers.
-"""
+"""What import-linter, whose contracts are in pyproject.toml, leaves to say of rooms and their imports."""
 
 import ast
-import graphlib
 import importlib
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from types import ModuleType
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parents[3]
 HOUSE = "verdict_harness"
+LINTER = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+CONTRACTS = {contract["name"]: contract for contract in LINTER["contracts"]}
 TREES = {
     "engine": ROOT / "src/engine",
     "gateway": ROOT / "src/gateway",
     "wire": ROOT / "src/wire",
     HOUSE: ROOT / "harness" / HOUSE,
+    "experiments": ROOT / "experiments",
+    "grafana": ROOT / "grafana",
 }
-FORBIDDEN = {
-    "engine": {"gateway", HOUSE, "experiments", "grafana"},
-    "gateway": {"engine", HOUSE, "experiments", "grafana"},
-    "wire": {"engine", "gateway", HOUSE, "experiments", "grafana"},
-    HOUSE: {"engine", "gateway", "wire", "experiments", "grafana"},
-    "experiments": {"engine", "gateway", "wire", "grafana"},
-    "grafana": {"engine", "gateway", "wire", "experiments"},
+#: From the top down; the last are not rooms, but modules that anybody may use.
+LAYERS = CONTRACTS["The harness's rooms use those below them"]["layers"]
+FLOORS = LAYERS[:-1]
+#: Modules that a face offers whole, by their rooms.
+WHOLE = {
+    (room, module)
+    for pair in CONTRACTS["The harness's rooms are used through their faces"]["ignore_imports"]
+    if (found := re.fullmatch(rf"\*\* -> {HOUSE}\.(\w+)\.(\w+)", pair))
+    for room, module in [found.groups()]
 }
-#: From the top down.
-FLOORS = (
-    "plugin",
-    "report",
-    "kubernetes",
-    "loads",
-    "verdicts",
-    "samples",
-    "record",
-    "systems",
-    "programs",
-    "processes",
-)
-#: Beneath every room: not rooms, but modules that anybody may use.
-GROUND = {"errors", "_later"}
 
 
-def imports(path: Path, package: str) -> set[tuple[str, str]]:
-    """What ``path``, a module of ``package``, imports: absolute names of modules, and a name out of each."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {(alias.name, "") for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = package.split(".")[: len(package.split(".")) - (node.level - 1)] if node.level else []
-            stem = ".".join([*base, *([node.module] if node.module else [])])
-            found |= {(stem, alias.name) for alias in node.names}
-    return found
+@pytest.fixture(scope="module")
+def graph():
+    return grimp.build_graph(*LINTER["root_packages"], cache_dir=None)
 
 
-def modules(name: str) -> list[tuple[str, Path, set[tuple[str, str]]]]:
-    tree = TREES.get(name, ROOT / name)
-    rows = []
-    for path in sorted(tree.rglob("*.py")):
-        parts = (name, *path.relative_to(tree).with_suffix("").parts)
-        package = ".".join(parts[:-1])
-        rows.append((".".join(parts), path, imports(path, package)))
-    assert rows, f"no modules under {tree}"
-    return rows
+def floors_drawn(heading):
+    """The rooms that a section of docs/architecture.md has in its table, in that order."""
+    text = (ROOT / "docs/architecture.md").read_text()
+    section = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return re.findall(r"^\|(?: \d+ \|)? `(\w+)/?` \|", section, flags=re.MULTILINE)
 
 
-def into_the_house(found: set[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Of what a module imports, what is in the house: the room, and what is asked of it."""
-    asked = []
-    for module, name in sorted(found):
-        top, *rest = module.split(".")
-        if top == HOUSE:
-            room, *inner = [*rest, name] if name else rest
-            asked.append((room, ".".join(inner)))
-    return asked
+def test_the_contracts_have_the_floors_that_the_documentation_draws():
+    assert [*FLOORS, "errors"] == floors_drawn("The harness, room by room")
+    engine = CONTRACTS["The engine's rooms use those below them"]["layers"]
+    assert engine == ["__main__", "logs", *floors_drawn("The engine, floor by floor")]
 
 
-@pytest.mark.parametrize("name", sorted(FORBIDDEN))
-def test_trees_do_not_meet(name):
-    wrong = {
-        f"{module} imports {imported}"
-        for module, _, found in modules(name)
-        for imported, _ in found
-        if imported.split(".")[0] in FORBIDDEN[name]
+def test_whole_modules_are_offered_by_their_face():
+    faces = {room: importlib.import_module(f"{HOUSE}.{room}") for room in FLOORS[1:]}
+    assert {
+        (room, name)
+        for room, face in faces.items()
+        for name in face.__all__
+        if isinstance(getattr(face, name), ModuleType)
+    } == WHOLE
+
+
+def test_whole_modules_are_asked_for_by_way_of_the_face(graph):
+    """``from ..processes import command``, never ``from ..processes.command import run``.
+
+    To import-linter both are the same.
+    """
+    past = re.compile(r"\b({})\b".format("|".join(map(r"\.".join, WHOLE))))
+    imports = {
+        (importer, detail["line_contents"])
+        for room, module in WHOLE
+        for importer in graph.find_modules_that_directly_import(f"{HOUSE}.{room}.{module}")
+        for detail in graph.get_import_details(importer=importer, imported=f"{HOUSE}.{room}.{module}")
     }
-    assert not wrong
+    assert imports
+    assert {(importer, line) for importer, line in imports if past.search(line)} == set()
 
 
-def test_every_room_has_its_floor():
-    tree = TREES[HOUSE]
-    assert {path.name for path in tree.iterdir() if (path / "__init__.py").exists()} == set(FLOORS)
-    assert {path.stem for path in tree.glob("*.py")} - {"__init__"} == GROUND
-
-
-def test_rooms_use_only_those_below_them():
-    wrong = []
-    for module, _, found in modules(HOUSE):
-        here = module.split(".")[1]
-        below = set(FLOORS[FLOORS.index(here) + 1 :]) if here in FLOORS else set()
-        allowed = below | GROUND | {here}
-        wrong += [f"{module} uses {room}" for room, _ in into_the_house(found) if room not in allowed]
-    assert not wrong
-
-
-@pytest.mark.parametrize("user", [HOUSE, "experiments", "grafana"])
-def test_a_room_is_used_through_its_face(user):
-    faces = {room: set(importlib.import_module(f"{HOUSE}.{room}").__all__) for room in FLOORS[1:]}
-    used, wrong = 0, []
-    for module, _, found in modules(user):
-        here = module.split(".")[1] if user == HOUSE else ""
-        for room, what in into_the_house(found):
-            if room in faces and room != here:
-                used += 1
-                if what and what not in faces[room]:
-                    wrong.append(f"{module} takes {what} of {room}, which does not offer it")
-    assert not wrong
-    assert used or user == "grafana"
+def test_no_module_imports_the_face_in_front_of_it(graph):
+    """A circle that import-linter, which compares neighbours, does not see."""
+    programs = {f"{HOUSE}.programs.__main__"}  # runs it, and nobody imports it
+    own = {module: module.rpartition(".")[0] for module in graph.modules - programs}
+    assert not [m for m, face in own.items() if face in graph.find_modules_directly_imported_by(m)]
 
 
 @pytest.mark.parametrize("room", FLOORS)
@@ -144,17 +108,7 @@ def test_a_session_without_criteria_imports_nothing_that_judges(tmp_path):
     (tmp_path / "conftest.py").write_text(
         "import sys\ndef pytest_unconfigure():\n    print(*sys.modules, file=sys.__stdout__)\n"
     )
-    words = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--rootdir",
-        str(tmp_path),
-        tmp_path,
-    ]
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
     off = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": f"{HOUSE}.plugin.hooks"}
     environment = {**os.environ, **off}
     done = subprocess.run(
@@ -171,52 +125,31 @@ def test_a_session_without_criteria_imports_nothing_that_judges(tmp_path):
     assert not {"httpx", "jgo", "jinja2", "matplotlib", "psutil", "rich", "tenacity", "yaml"} & loaded
 
 
-def test_only_the_plugin_imports_pytest():
-    users = {
-        module
-        for module, _, found in modules(HOUSE)
-        if any(imported.split(".")[0] == "pytest" for imported, _ in found)
-    }
-    assert {module.rpartition(".")[0] for module in users} == {f"{HOUSE}.plugin"}
-
-
 def test_inside_a_package_imports_are_relative():
     absolute = {
-        module
-        for name in TREES
-        for module, path, _ in modules(name)
+        str(path.relative_to(ROOT))
+        for name in ("engine", "gateway", "wire", HOUSE)
+        for path in TREES[name].rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == name
     }
     assert not absolute
 
 
-def test_no_cycles_in_any_package():
-    for name in TREES:
-        rows = modules(name)
-        known = {module.removesuffix(".__init__") for module, _, _ in rows}
-        graph = {}
-        for module, _, found in rows:
-            own = module.removesuffix(".__init__")
-            names = {f"{stem}.{what}" if f"{stem}.{what}" in known else stem for stem, what in found}
-            graph[own] = (names & known) - {own}
-        list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError, which shows the cycle
-
-
 def test_files_stay_small():
-    big = {
-        str(path.relative_to(ROOT)): lines
-        for name in FORBIDDEN
-        for _, path, _ in modules(name)
-        if (lines := len(path.read_text().splitlines())) > 400
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines())
+        for tree in TREES.values()
+        for path in tree.rglob("*.py")
     }
-    assert not big
+    assert lengths
+    assert not {path: lines for path, lines in lengths.items() if lines > 400}
 
 
 def test_rooms_stay_rooms():
     """None holds more than a quarter of the house."""
-    lines = dict.fromkeys(FLOORS, 0)
-    for module, path, _ in modules(HOUSE):
-        if (room := module.split(".")[1]) in lines:
-            lines[room] += len(path.read_text().splitlines())
+    lines = {
+        room: sum(len(path.read_text().splitlines()) for path in (TREES[HOUSE] / room).rglob("*.py"))
+        for room in FLOORS
+    }
     assert {room: count for room, count in lines.items() if count > sum(lines.values()) / 4} == {}
