@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import httpx
-
 from verdict_harness.errors import Inconclusive
+from verdict_harness.processes import web
 
 from .exchange import SYMBOLS
 
@@ -39,13 +38,13 @@ def sweep(url: str, shards: Sequence[str], name: str) -> list[str]:
         for symbol in SYMBOLS[shard]
         for side in ("BUY", "SELL")
     ]
-    with httpx.Client(timeout=30, trust_env=False) as http:
+    with web.client(url, timeout=30) as http:
         for order in orders:
             place(http, url, order)
     return [str(order["orderId"]) for order in orders]
 
 
-def place(http: httpx.Client, url: str, order: dict[str, Any]) -> None:
+def place(http: web.Client, url: str, order: dict[str, Any]) -> None:
     """Place one order.
 
     Raises:
@@ -54,8 +53,8 @@ def place(http: httpx.Client, url: str, order: dict[str, Any]) -> None:
     try:
         answer = http.post(f"{url}/orders", json=order)
         found = f"{answer.status_code}, {answer.text[:200]}"
-        accepted = answer.status_code == httpx.codes.OK and answer.json().get("status") == "ACCEPTED"
-    except (httpx.HTTPError, ValueError) as error:
+        accepted = answer.status_code == web.status.OK and answer.json().get("status") == "ACCEPTED"
+    except (web.HttpError, ValueError) as error:
         accepted, found = False, repr(error)
     if not accepted:
         raise Inconclusive("an order was not accepted", expected="200, ACCEPTED", found=found, where=url)

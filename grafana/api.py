@@ -9,15 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-import httpx
-
 from verdict_harness.errors import HarnessError, UsageError
+from verdict_harness.processes import web
 
 from .parts import STEP
 
 SOURCE = "me-experiment"  # uid of the data source that push can make
 _TIMEOUT = 15.0  # seconds
-_LOCAL = ("localhost", "127.0.0.1", "::1")
 _ANSWER = 300  # characters of an answer that are shown
 
 
@@ -36,7 +34,7 @@ class Pushed:
     url: str
 
 
-def credentials(environment: Mapping[str, str]) -> httpx.Auth:
+def credentials(environment: Mapping[str, str]) -> web.Auth:
     """Return how to log in: by GRAFANA_TOKEN, a service account's, or GRAFANA_USER and GRAFANA_PASSWORD.
 
     Raises:
@@ -46,7 +44,7 @@ def credentials(environment: Mapping[str, str]) -> httpx.Auth:
         return _Bearer(token)
     user, password = environment.get("GRAFANA_USER"), environment.get("GRAFANA_PASSWORD")
     if user and password:
-        return httpx.BasicAuth(user, password)
+        return web.BasicAuth(user, password)
     raise UsageError(
         "Grafana wants to know who pushes",
         expected="GRAFANA_TOKEN, or GRAFANA_USER and GRAFANA_PASSWORD",
@@ -55,11 +53,11 @@ def credentials(environment: Mapping[str, str]) -> httpx.Auth:
     )
 
 
-class _Bearer(httpx.Auth):
+class _Bearer(web.Auth):
     def __init__(self, token: str) -> None:
         self._header = f"Bearer {token}"
 
-    def auth_flow(self, request: httpx.Request) -> Any:
+    def auth_flow(self, request: web.Request) -> Any:
         request.headers["Authorization"] = self._header
         yield request
 
@@ -75,10 +73,10 @@ class Grafana:
         UsageError: ``url`` is none, or holds a password.
     """
 
-    def __init__(self, url: str, auth: httpx.Auth) -> None:
+    def __init__(self, url: str, auth: web.Auth) -> None:
         try:
-            self._url = httpx.URL(url)
-        except httpx.InvalidURL as error:
+            self._url = web.Url(url)
+        except web.InvalidUrl as error:
             raise UsageError("that is no URL", expected="http://host:port", found=str(error)) from error
         if self._url.scheme not in ("http", "https") or not self._url.host or self._url.userinfo:
             raise UsageError(
@@ -86,9 +84,7 @@ class Grafana:
                 expected="http://host:port or https://host, without user and password",
                 found=str(self._url.copy_with(userinfo=b"")),
             )
-        self._client = httpx.Client(
-            base_url=self._url, auth=auth, timeout=_TIMEOUT, trust_env=self._url.host not in _LOCAL
-        )
+        self._client = web.client(url, timeout=_TIMEOUT, auth=auth)
 
     def __enter__(self) -> Self:
         return self
@@ -167,7 +163,7 @@ class Grafana:
         """Return the answer's JSON object; ``None`` for 404 if ``missing``: then it is an answer too."""
         try:
             answer = self._client.request(method, path, json=body)
-        except httpx.HTTPError as error:
+        except web.HttpError as error:
             raise HarnessError(
                 "Grafana does not answer",
                 expected=f"an answer within {_TIMEOUT:g} s",
@@ -184,7 +180,7 @@ class Grafana:
                     where=f"{method} {answer.url}",
                 )
             return said
-        if missing and answer.status_code == httpx.codes.NOT_FOUND and said:
+        if missing and answer.status_code == web.status.NOT_FOUND and said:
             return None
         shown = said.get("message", said) if said else answer.text[:_ANSWER]
         if location := answer.headers.get("location"):
@@ -198,7 +194,7 @@ class Grafana:
         )
 
 
-def _json(answer: httpx.Response) -> dict[str, Any]:
+def _json(answer: web.Response) -> dict[str, Any]:
     """Return the object that was answered; an empty one if that was none."""
     try:
         said = answer.json()
@@ -207,12 +203,12 @@ def _json(answer: httpx.Response) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def _todo(answer: httpx.Response, said: dict[str, Any]) -> str:
+def _todo(answer: web.Response, said: dict[str, Any]) -> str:
     if not said:
         return "is this a Grafana? give the URL below which its /api is"
     if said.get("status") == "version-mismatch":
         return "somebody saved it at the same time: look at what they did, then push again"
     return {
-        httpx.codes.UNAUTHORIZED: "look at GRAFANA_TOKEN, or GRAFANA_USER and GRAFANA_PASSWORD",
-        httpx.codes.FORBIDDEN: "the role Editor may save dashboards, Admin data sources too",
-    }.get(httpx.codes(answer.status_code), "")
+        web.status.UNAUTHORIZED: "look at GRAFANA_TOKEN, or GRAFANA_USER and GRAFANA_PASSWORD",
+        web.status.FORBIDDEN: "the role Editor may save dashboards, Admin data sources too",
+    }.get(web.status(answer.status_code), "")

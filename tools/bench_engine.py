@@ -30,11 +30,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-import httpx
 import uvloop
 from prometheus_client.parser import text_string_to_metric_families
 
-from verdict_harness.processes import Ports
+from verdict_harness.processes import Ports, web
 from verdict_harness.systems import Endpoint
 from verdict_harness.systems import kafka as kafka_service
 
@@ -253,7 +252,8 @@ def saturate(words: argparse.Namespace, directory: Path) -> dict[str, float]:
                 for number in range(start, min(start + each, words.resting))
             ]
             url = f"http://127.0.0.1:{http}/seed"
-            httpx.post(url, json={"orders": orders}, timeout=60).raise_for_status()
+            with web.client(url, timeout=60) as seeds:
+                seeds.post(url, json={"orders": orders}).raise_for_status()
         before = scrape(metrics)
         began = time.perf_counter()
 
@@ -293,7 +293,8 @@ def saturate(words: argparse.Namespace, directory: Path) -> dict[str, float]:
 
 def scrape(port: int) -> dict[str, float]:
     """Return what the engine exposes, without its shard: a name and the values of other labels in one."""
-    text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+    with web.client(f"http://127.0.0.1:{port}", timeout=30) as client:
+        text = client.get("/metrics").text
     return {
         sample.name + "".join(value for key, value in sample.labels.items() if key != "shard"): sample.value
         for family in text_string_to_metric_families(text)

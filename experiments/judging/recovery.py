@@ -11,12 +11,11 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
 from experiments.books import place, sweep
 from experiments.exchange import SYMBOLS, shard_service
 from verdict_harness.errors import FaultError
 from verdict_harness.loads import Stage
+from verdict_harness.processes import web
 from verdict_harness.record import Json
 from verdict_harness.samples import Sample, count, exact
 from verdict_harness.systems import Deployment, chaos
@@ -82,7 +81,7 @@ def recovery(stage: Stage, load: Performed, shard: str) -> Recovery | Gone:
         shown = ledger.gauges(deployment, [shard])
         before = next((value for metric, *_, value in shown if metric == REPLAYED), None)
         acknowledged = []
-        with httpx.Client(timeout=10, trust_env=False) as http:
+        with web.client(url, timeout=10) as http:
             for number in range(LAST):
                 order = _order(f"{own}{number}", SYMBOLS[shard][number % len(SYMBOLS[shard])])
                 place(http, url, order)

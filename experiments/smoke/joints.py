@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
-
-import httpx
 
 from experiments.exchange import GATEWAY, SYMBOLS, shard_service
 from experiments.judging.performed import SCRAPE
 from verdict_harness.errors import WaitTimeout
+from verdict_harness.processes import web
 from verdict_harness.systems import Deployment, wait_until_scraped
 
 # What is refused, and the status and words it is refused with: contract section 2 and 3.
@@ -51,23 +50,22 @@ def through_every_joint(deployment: Deployment) -> dict[str, Any]:
     began = time.time()
     gateway = deployment.endpoint(GATEWAY).url
     engines = {shard: deployment.endpoint(shard_service(shard)).url for shard in SYMBOLS}
-    with httpx.Client(timeout=10, trust_env=False) as http:
-        health = {
-            name: _answer(http.get(f"{url}/health")) for name, url in {**engines, "gateway": gateway}.items()
-        }
+    with ExitStack() as stack:
+        known = {**engines, "gateway": gateway}
+        at = {name: stack.enter_context(web.client(url, timeout=10)) for name, url in known.items()}
+        health = {name: _answer(client.get("/health")) for name, client in at.items()}
         seeded, routed = {}, {}
         for shard, (symbol, *_) in SYMBOLS.items():
             sells = [
                 order(f"smoke-s{i}", symbol=symbol, side="SELL", quantity=q) for i, q in enumerate((30, 20))
             ]
-            seeded[shard] = _answer(http.post(f"{gateway}/seed/{shard}", json={"orders": sells}))
+            seeded[shard] = _answer(at["gateway"].post(f"/seed/{shard}", json={"orders": sells}))
             buy = order(f"smoke-b-{shard}", symbol=symbol, quantity=50)
-            routed[shard] = _answer(http.post(f"{gateway}/orders", json=buy))
+            routed[shard] = _answer(at["gateway"].post("/orders", json=buy))
         refused = []
         for where, what, _, _ in REFUSALS:
-            url = f"{gateway if where == 'gateway' else engines['a']}/orders"
             body = {"content": what} if isinstance(what, str) else {"json": order("smoke-bad", **what)}
-            refused.append(_answer(http.post(url, **body)))
+            refused.append(_answer(at["gateway" if where == "gateway" else "a"].post("/orders", **body)))
     with suppress(WaitTimeout):  # who is not scraped has no figures, and the criteria say so, one by one
         wait_until_scraped(deployment.prometheus, "me_matches_total", "gw_requests_total")
     return {
@@ -80,7 +78,7 @@ def through_every_joint(deployment: Deployment) -> dict[str, Any]:
     }
 
 
-def _answer(response: httpx.Response) -> dict[str, Any]:
+def _answer(response: web.Response) -> dict[str, Any]:
     try:
         return {"status": response.status_code, "body": response.json()}
     except ValueError:

@@ -11,10 +11,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import httpx
-
 from ..errors import HarnessError, InstrumentDied, ServiceDied
-from ..processes import Answer, Pending, ask
+from ..processes import Answer, Pending, ask, web
 from . import diagnosis, pods
 from .kubectl import Kubectl
 from .proxy import HOST, Forward, Proxy
@@ -84,9 +82,7 @@ class Watch:
             )
 
     def _run(self) -> None:
-        with httpx.Client(
-            base_url=f"http://{HOST}:{self._proxy.port}", timeout=_TIMEOUT, trust_env=False
-        ) as client:
+        with web.client(f"http://{HOST}:{self._proxy.port}", timeout=_TIMEOUT) as client:
             while not self._over.wait(_LOOK):
                 for forward in self._forwards:
                     try:
@@ -98,7 +94,7 @@ class Watch:
                 except Pending:
                     continue  # check() counts the seconds
 
-    def _look(self, client: httpx.Client) -> None:
+    def _look(self, client: web.Client) -> None:
         with self._lock:
             spaces = {space for space, _ in self._known}
         for space in spaces:

@@ -10,9 +10,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-import httpx
-
-from ..processes import Answer, Pending, ask, progress
+from ..processes import Answer, Pending, ask, progress, web
+from ..systems import login_of
 
 _INTERVAL = 1.0
 _FIGURES_INTERVAL = 2.0
@@ -65,7 +64,7 @@ class Live:
         started = asked = time.monotonic()
         figures = ""
         # whatever Prometheus answers, or does not: only the line suffers
-        with suppress(Exception), httpx.Client(timeout=_TIMEOUT, base_url=self._prometheus) as client:
+        with suppress(Exception), self._client() as client:
             while not self._end.wait(_INTERVAL):
                 begun = self._begun()
                 if begun is None:
@@ -80,7 +79,10 @@ class Live:
                 went, to_go = progress.duration(begun), progress.duration(left)
                 progress.status(f"{self._name}: {went}, {to_go} to go{figures}")
 
-    def _figures(self, client: httpx.Client, range_: str) -> str:
+    def _client(self) -> web.Client:
+        return web.client(self._prometheus, timeout=_TIMEOUT, auth=login_of(self._prometheus))
+
+    def _figures(self, client: web.Client, range_: str) -> str:
         every = f"k6_http_reqs_total{{{self._selector}}}"
         bad = f'k6_http_reqs_total{{{self._selector},expected_response="false"}}'
         spent = f"k6_http_req_duration_seconds{{{self._selector}}}"
@@ -93,7 +95,7 @@ class Live:
         return f" | {rate:.1f} requests/s{shown}, errors {errors or 0:.1%}"
 
 
-def _value(client: httpx.Client, query: str) -> float | None:
+def _value(client: web.Client, query: str) -> float | None:
     try:
         value = ask("/api/v1/query", _number, params={"query": query}, timeout=_TIMEOUT, client=client)
     except Pending:

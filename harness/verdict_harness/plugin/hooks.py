@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .. import plugin
 from . import options, short
 from .options import RIGHT, TABLE, asked
 
@@ -64,7 +63,9 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     config.pluginmanager.register(_short_fixtures(config.pluginmanager), "verdict-harness-fixtures")
     if asked(config, "backend") or asked(config, "judge"):
-        plugin.opening.early(config)
+        from . import opening  # noqa: PLC0415 - as said above
+
+        opening.early(config)
 
 
 def _short_fixtures(manager: pytest.PytestPluginManager) -> types.ModuleType:
@@ -84,11 +85,16 @@ def _short_fixtures(manager: pytest.PytestPluginManager) -> types.ModuleType:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
     """Read the markers before anything is deselected; on replay, leave only what the stored run judged."""
-    if marked := _marked(items):
-        plugin.opening.collect(config, marked)
+    marked = _marked(items)
+    if not marked and not asked(config, "judge"):
+        yield
+        return
+    from . import opening  # noqa: PLC0415 - as said above
+
+    opening.collect(config, marked)
     yield
     if asked(config, "judge"):
-        plugin.opening.keep_stored(config, items)
+        opening.keep_stored(config, items)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -100,7 +106,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if hasattr(config, "workerinput"):
         config.workeroutput[_REFUSAL] = True  # type: ignore[attr-defined]
         pytest.exit(_NO_WORKERS, returncode=pytest.ExitCode.USAGE_ERROR)
-    plugin.opening.take_over(config, marked)
+    from . import opening  # noqa: PLC0415 - as said above
+
+    opening.take_over(config, marked)
 
 
 def _marked(items: list[pytest.Item]) -> list[pytest.Item]:
@@ -117,11 +125,13 @@ def pytest_testnodedown(node: Any) -> None:
 @pytest.fixture(scope="session")
 def verdict_run(pytestconfig: pytest.Config) -> Iterator[Run]:
     """The run: its evidence, profile, backend, id and folder (see :class:`verdict_harness.record.Run`)."""
-    criteria = pytestconfig.stash.get(plugin.opening.CRITERIA, None)
+    from . import opening  # noqa: PLC0415 - as said above
+
+    criteria = pytestconfig.stash.get(opening.CRITERIA, None)
     if criteria and criteria.session:
         yield criteria.session.run
         return
-    run = plugin.opening.open_run(pytestconfig)
+    run = opening.open_run(pytestconfig)
     yield run
     run.evidence.seal()
 
@@ -129,11 +139,15 @@ def verdict_run(pytestconfig: pytest.Config) -> Iterator[Run]:
 @pytest.fixture(scope="session")
 def verdict_backend(verdict_run: Run, pytestconfig: pytest.Config) -> Iterator[Backend]:
     """The backend that was asked for; on replay, one that refuses to deploy."""
-    with plugin.opening.backend(verdict_run, pytestconfig) as backend:
+    from . import opening  # noqa: PLC0415 - as said above
+
+    with opening.backend(verdict_run, pytestconfig) as backend:
         yield backend
 
 
 @pytest.fixture
 def verdict_judge(request: pytest.FixtureRequest) -> Judge:
     """Judge samples: ``judge(sample, expectation)`` (see :class:`verdict_harness.verdicts.Judge`)."""
-    return plugin.opening.judge(request.config, request.node)
+    from . import opening  # noqa: PLC0415 - as said above
+
+    return opening.judge(request.config, request.node)

@@ -9,6 +9,7 @@ from . import command, environment, interrupt, progress
 from .command import Cancelled, Completed, run, tail
 
 if TYPE_CHECKING:
+    from . import web
     from .guarded import Guarded, Plan
     from .ports import Ports
     from .probe import Answer, ask, not_yet
@@ -27,6 +28,7 @@ else:
                 "ask",
                 "not_yet",
             ),
+            "web": ("web",),
             "wait": (
                 "Pending",
                 "running",
@@ -53,4 +55,5 @@ __all__ = [
     "running",
     "tail",
     "until",
+    "web",
 ]

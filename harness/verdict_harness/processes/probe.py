@@ -19,9 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import httpx
-
 from ..errors import named
+from . import web
 from .wait import Pending
 
 T = TypeVar("T")
@@ -65,7 +64,7 @@ def ask(  # noqa: PLR0913 - a request has as many parts
     content: bytes | None = None,
     good: Container[int] = _GOOD,
     timeout: float = TIMEOUT,
-    client: httpx.Client | None = None,
+    client: web.Client | None = None,
 ) -> T:
     """Ask once, and return what ``pick`` finds in the answer.
 
@@ -79,14 +78,13 @@ def ask(  # noqa: PLR0913 - a request has as many parts
         content: the request's body.
         good: the statuses of an answer; with any other it is none.
         timeout: seconds for each step of the answer, and for all of its body.
-        client: through which to ask; by default one that knows of no proxy.
+        client: through which to ask; by default one of its own.
 
     Raises:
         Pending: there is no such answer; says what there is instead.
     """
     if client is None:
-        # without TLS no certificates are loaded, which takes longer than the whole question
-        with httpx.Client(trust_env=False, verify=url.startswith("https:")) as own:
+        with web.client(url) as own:
             return ask(
                 url,
                 pick,
@@ -102,7 +100,7 @@ def ask(  # noqa: PLR0913 - a request has as many parts
         client.stream(method, url, params=params, content=content, timeout=timeout) as response,
     ):
         answer = Answer(response.status_code, _body(response, timeout))
-    path = httpx.URL(url).path
+    path = web.Url(url).path
     if answer.status not in good:
         raise Pending(f"{path} answers {answer}")
     try:
@@ -111,7 +109,7 @@ def ask(  # noqa: PLR0913 - a request has as many parts
         raise Pending(f"{path} answers {answer} ({_named(error)})") from error
 
 
-_UNREACHED = (httpx.HTTPError, http.client.HTTPException, OSError)
+_UNREACHED = (web.HttpError, http.client.HTTPException, OSError)
 _STUMBLES = (ValueError, LookupError, TypeError, AttributeError, StopIteration)
 
 
@@ -134,14 +132,14 @@ def not_yet(timeout: float | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except (TimeoutError, httpx.TimeoutException) as error:
+    except (TimeoutError, web.TimedOut) as error:
         within = "" if timeout is None else f" within {timeout:g} s"
         raise Pending(f"no answer{within}") from error
     except (*_UNREACHED, *_STUMBLES) as error:
         raise Pending(_named(error)) from error
 
 
-def _body(response: httpx.Response, timeout: float) -> str:
+def _body(response: web.Response, timeout: float) -> str:
     """Return the whole body; one that comes a byte at a time must not be waited for without end."""
     until_then = time.monotonic() + timeout
     parts, size = [], 0

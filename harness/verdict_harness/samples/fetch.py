@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-import httpx
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
+from ..processes import web
 from ..record import Json
-from ..systems import Address, Login, is_near
+from ..systems import Address, Login
 
 ATTEMPTS = 3
 
@@ -40,9 +40,9 @@ def fetch(
     )
     try:
         response = asking(_get, url, params, timeout, address.login)
-    except httpx.TimeoutException as error:
+    except web.TimedOut as error:
         return {**record, "error": f"{type(error).__name__}: no answer within {timeout:g} s"}
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (web.HttpError, web.InvalidUrl) as error:
         return {**record, "error": f"{type(error).__name__}: {error}"}
     record |= {"answered": time.time(), "status": response.status_code, "date": response.headers.get("date")}
     try:
@@ -52,17 +52,13 @@ def fetch(
     return {**record, "body": body}
 
 
-def _get(url: str, params: Mapping[str, str], timeout: float, login: Login | None) -> httpx.Response:
-    # A proxy of the environment is for the world, not for a port of this machine. Without TLS no
-    # certificates are loaded, which takes longer than the whole question.
-    with httpx.Client(
-        timeout=timeout, verify=url.startswith("https:"), trust_env=not is_near(url), auth=login
-    ) as client:
+def _get(url: str, params: Mapping[str, str], timeout: float, login: Login | None) -> web.Response:
+    with web.client(url, timeout=timeout, auth=login) as client:
         return client.get(url, params=params)
 
 
 def _transient(error: BaseException) -> bool:
-    return isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError)
+    return isinstance(error, web.NetworkError | web.ProtocolError)
 
 
 def _refuse(constant: str) -> Json:

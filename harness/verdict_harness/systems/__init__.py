@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import _later
-from .address import Address, Login, hidden, is_near, login_of
+from .address import Address, Login, hidden, login_of
 from .generator import RAW, SUMMARY, WITNESS, Brief, Generator, Remains, Running
 from .options import Options
 from .system import (
@@ -55,7 +55,6 @@ else:
             "prometheus": (
                 "forget",
                 "hidden",
-                "is_near",
                 "wait_until_measuring",
                 "wait_until_scraped",
             ),
@@ -94,7 +93,6 @@ __all__ = [
     "difference",
     "forget",
     "hidden",
-    "is_near",
     "kafka",
     "live_brokers",
     "login_of",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Self, TypeAlias
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -42,20 +41,6 @@ class Address(str):  # noqa: SLOT000 - few are made, and a slot could have no de
 def login_of(url: str) -> Login | None:
     """Return user and password of ``url``, be it an :class:`Address` or a plain URL with both in it."""
     return (url if isinstance(url, Address) else Address.of(url)).login
-
-
-def is_near(url: str) -> bool:
-    """Say whether ``url`` is on this machine, so that no proxy of the environment is for it.
-
-    >>> is_near("http://127.0.0.1:9090"), is_near("http://localhost/prom"), is_near("http://example.org")
-    (True, True, False)
-    """
-    host = ""
-    try:
-        host = urlsplit(url).hostname or ""
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def hidden(text: str) -> str:

@@ -8,11 +8,9 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import httpx
-
 from ..errors import WaitTimeout
-from ..processes import Pending, until
-from .address import is_near, login_of
+from ..processes import Pending, until, web
+from .address import login_of
 from .prometheus import query
 
 _OFTEN = 30.0  # seconds: what is scraped or evaluated less often is no part of what is measured here
@@ -35,7 +33,7 @@ def wait_until_covered(url: str, moment: float, rules: Collection[str]) -> str:
     Returns:
         What was waited for in vain; empty if all came. Whether it matters, the samples themselves tell.
     """
-    with httpx.Client(base_url=url, timeout=5.0, trust_env=not is_near(url), auth=login_of(url)) as client:
+    with web.client(url, auth=login_of(url)) as client:
         try:
             until(
                 "a scrape after the load's end",
@@ -56,7 +54,7 @@ def wait_until_covered(url: str, moment: float, rules: Collection[str]) -> str:
     return ""
 
 
-def _scraped(client: httpx.Client, moment: float) -> bool:
+def _scraped(client: web.Client, moment: float) -> bool:
     targets = query(client, "/api/v1/targets", lambda data: data["activeTargets"], state="active")
     waiting = [target for target in targets if not _covered(target, moment)]
     if waiting:
@@ -73,7 +71,7 @@ def _covered(target: Mapping[str, Any], moment: float) -> bool:
     return since >= 0 if target.get("health") == "up" else since >= _TRIES * interval
 
 
-def _evaluated(client: httpx.Client, after: float, rules: Collection[str]) -> bool:
+def _evaluated(client: web.Client, after: float, rules: Collection[str]) -> bool:
     groups = query(client, "/api/v1/rules", lambda data: data["groups"], type="record")
     waiting = [
         group["name"]

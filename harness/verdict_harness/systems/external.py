@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-import httpx
-
 from ..errors import HarnessError, ServiceDied, Unsupported, UsageError, WaitTimeout
-from ..processes import Answer, Pending, ask, progress, until
-from .address import Address, hidden, is_near
+from ..processes import Answer, Pending, ask, progress, until, web
+from .address import Address, hidden
 from .prometheus import query, recorded_names
 from .ready import answers
 from .system import Capability, Endpoint, Service, System
@@ -28,8 +26,8 @@ PROMETHEUS_VARIABLE = "PROMETHEUS_URL"
 _PATIENCE = 10.0  # seconds: it is said to run already
 _TIMEOUT = 5.0
 _LOOK = 5.0  # seconds between two looks at services that we can only see from outside
-_RECEIVER = (httpx.codes.NO_CONTENT, httpx.codes.BAD_REQUEST, httpx.codes.UNSUPPORTED_MEDIA_TYPE)
-_NO_RECEIVER = (httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED)
+_RECEIVER = (web.status.NO_CONTENT, web.status.BAD_REQUEST, web.status.UNSUPPORTED_MEDIA_TYPE)
+_NO_RECEIVER = (web.status.NOT_FOUND, web.status.METHOD_NOT_ALLOWED)
 _NATIVE = (3, 8)  # from there on Prometheus takes native histograms without being told to
 
 
@@ -191,13 +189,7 @@ class ExternalDeployment:
                 )
         with (
             _blame(PROMETHEUS_VARIABLE, self._prometheus),
-            httpx.Client(
-                base_url=self._prometheus,
-                timeout=_TIMEOUT,
-                # a proxy of the environment is for what is far away
-                trust_env=not is_near(self._prometheus),
-                auth=self._prometheus.login,
-            ) as client,
+            web.client(self._prometheus, timeout=_TIMEOUT, auth=self._prometheus.login) as client,
         ):
             until(
                 "Prometheus to answer a query",
@@ -209,7 +201,7 @@ class ExternalDeployment:
             self._takes_native_histograms(client)
             self._has_rules(client)
 
-    def _takes_remote_write(self, client: httpx.Client) -> None:
+    def _takes_remote_write(self, client: web.Client) -> None:
         # An empty body is refused as malformed, but only by one that would take a good one.
         seen: list[Answer] = []
 
@@ -234,7 +226,7 @@ class ExternalDeployment:
                 todo="start it with that flag",
             ) from error
 
-    def _takes_native_histograms(self, client: httpx.Client) -> None:
+    def _takes_native_histograms(self, client: web.Client) -> None:
         """Say before any load if what k6 measures can't get there: graphs lack it, no criterion does."""
         try:
             version = query(client, "/api/v1/status/buildinfo", lambda data: str(data["version"]))
@@ -250,7 +242,7 @@ class ExternalDeployment:
                 f"{'.'.join(map(str, _NATIVE))} or later."
             )
 
-    def _has_rules(self, client: httpx.Client) -> None:
+    def _has_rules(self, client: web.Client) -> None:
         if self._system.recording_rules is None:
             return
 

@@ -9,9 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
-
-from ..processes import Answer, Pending, ask, progress, until
+from ..processes import Answer, Pending, ask, progress, until, web
 from ..programs import provide
 from .system import Command, Place, Process, Service, System
 
@@ -87,7 +85,7 @@ def wait_until_measuring(url: str, system: System, alive: Callable[[], None]) ->
         WaitTimeout: says which target or rule was missing, and Prometheus' own word on it.
     """
     jobs = [one.name for one in system.services if one.scrape]
-    with httpx.Client(base_url=url, trust_env=False) as client:
+    with web.client(url) as client:
         if jobs:
             until(
                 "Prometheus to scrape every target",
@@ -112,7 +110,7 @@ def wait_until_scraped(url: str, *metrics: str) -> None:
     Raises:
         WaitTimeout: says which was not.
     """
-    with httpx.Client(base_url=url, trust_env=False) as client:
+    with web.client(url) as client:
 
         def now() -> float:  # by Prometheus' clock: a scrape before is older, whatever ours says
             return query(client, "/api/v1/query", lambda data: float(data["result"][1]), query="time()")
@@ -154,15 +152,15 @@ def forget(url: str, system: System, *, ours: bool) -> None:
 
 
 def _deleted(url: str) -> bool:
-    with httpx.Client(base_url=url, timeout=30.0, trust_env=False) as client:
+    with web.client(url, timeout=30.0) as client:
         try:
             answer = client.post("/api/v1/admin/tsdb/delete_series", params={"match[]": '{__name__=~".+"}'})
-        except httpx.HTTPError:
+        except web.HttpError:
             return False
     return answer.is_success
 
 
-def query(client: httpx.Client, path: str, pick: Callable[[Any], T], **parameters: str) -> T:
+def query(client: web.Client, path: str, pick: Callable[[Any], T], **parameters: str) -> T:
     """Return what ``pick`` finds in ``data`` of an answer of Prometheus' API.
 
     Raises:
@@ -178,7 +176,7 @@ def query(client: httpx.Client, path: str, pick: Callable[[Any], T], **parameter
     return ask(path, read, params=parameters, client=client)
 
 
-def _all_up(client: httpx.Client, jobs: list[str]) -> bool:
+def _all_up(client: web.Client, jobs: list[str]) -> bool:
     def up(data: Any) -> set[str]:
         return {one["metric"].get("job") for one in data["result"] if one["value"][1] == "1"}
 
@@ -195,7 +193,7 @@ def _all_up(client: httpx.Client, jobs: list[str]) -> bool:
     return True
 
 
-def _all_evaluated(client: httpx.Client) -> bool:
+def _all_evaluated(client: web.Client) -> bool:
     def states(data: Any) -> list[tuple[str, str]]:
         """Return each rule's name, and what keeps it from being evaluated."""
         return [

@@ -216,7 +216,7 @@ def test_no_answer_in_time_has_failed_and_is_not_tried_again(evidence, monkeypat
 
     def get(*question):
         asked.append(question)
-        raise fetch.httpx.ReadTimeout("")
+        raise fetch.web.httpx.ReadTimeout("")
 
     monkeypatch.setattr(fetch, "_get", get)
     sample = Prometheus("http://127.0.0.1:1", evidence, timeout=3).instant("x", AT)
@@ -231,8 +231,8 @@ def test_who_does_not_answer_costs_a_tenth_of_the_patience_until_an_answer_comes
     def get(_url, params, timeout, _login):
         given.append(timeout)
         if params["query"] != "back":
-            raise fetch.httpx.ReadTimeout("")
-        return fetch.httpx.Response(200, json=vector("1"))
+            raise fetch.web.httpx.ReadTimeout("")
+        return fetch.web.httpx.Response(200, json=vector("1"))
 
     monkeypatch.setattr(fetch, "_get", get)
     prometheus = Prometheus("http://127.0.0.1:1", evidence, timeout=3)

@@ -118,7 +118,6 @@ def test_a_session_without_criteria_imports_nothing_that_judges(tmp_path):
     ours = {name for name in loaded if name.split(".")[0] == HOUSE}
     assert ours == {
         HOUSE,
-        f"{HOUSE}._later",
         f"{HOUSE}.plugin",
         *(f"{HOUSE}.plugin.{name}" for name in ("hooks", "options", "short")),
     }
