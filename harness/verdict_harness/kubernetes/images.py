@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import CommandError, UsageError
+from ..figures import duration
 from ..processes import progress, run
 from ..systems import Image
 
@@ -78,7 +79,7 @@ def build(image: Image) -> str:
         timeout=_BUILD_TIMEOUT,
         on_line=lambda line: progress.status(f"building {image.name}: {line}") if line.strip() else None,
     )
-    progress.say(f"built {image.name} in {progress.duration(done.seconds)}")
+    progress.say(f"built {image.name} in {duration(done.seconds)}")
     return wanted
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from ..figures import duration
 from ..processes import Answer, Pending, ask, progress, web
 from ..systems import login_of
 
@@ -68,7 +69,7 @@ class Live:
             while not self._end.wait(_INTERVAL):
                 begun = self._begun()
                 if begun is None:
-                    on = progress.duration(time.monotonic() - started)
+                    on = duration(time.monotonic() - started)
                     progress.status(f"{self._name}: setting up, {on}")
                     continue
                 if time.monotonic() - asked >= _FIGURES_INTERVAL and begun >= _LEAST:
@@ -76,7 +77,7 @@ class Live:
                     # no more than the load's own time: it would be averaged with the silence before
                     figures = self._figures(client, f"{min(begun, _MOST):.0f}s")
                 left = max(0.0, self._seconds - begun)
-                went, to_go = progress.duration(begun), progress.duration(left)
+                went, to_go = duration(begun), duration(left)
                 progress.status(f"{self._name}: {went}, {to_go} to go{figures}")
 
     def _client(self) -> web.Client:

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from ..errors import CriterionFailed, EvidenceError, HarnessError, Inconclusive, named
+from ..figures import quantity
 from ..processes import interrupt
 from ..record import Run, of_files, of_package
-from ..report import QUICK_NOTE, Outcome, block, junit, quantity, terminal
+from ..report import QUICK_NOTE, Outcome, block, junit, terminal
 from ..verdicts import Criterion, Judged, Table, Verdict, replay, without_value
 from . import raised
 from .session import JUNIT, Session

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..processes import progress  # noqa: F401 - it takes standard error as it is before pytest captures that
 from . import options, short
 from .options import RIGHT, TABLE, asked
 

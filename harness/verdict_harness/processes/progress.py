@@ -24,18 +24,6 @@ _ROOM_BELOW = "\x1bD\x1b[A"
 _BELOW = "\x1b7\x1bE\x1b[2K{}\x1b8"
 
 
-def duration(seconds: float) -> str:
-    """Return seconds as people say them.
-
-    >>> duration(59.7), duration(60), duration(90.2), duration(3725)
-    ('1:00 min', '1:00 min', '1:30 min', '62:05 min')
-    >>> duration(8.4)
-    '8 s'
-    """
-    whole = round(seconds)
-    return f"{whole} s" if whole < 60 else f"{whole // 60}:{whole % 60:02} min"  # noqa: PLR2004 - a minute
-
-
 class Reporter:
     """Writes lasting lines and one passing status line to a text stream.
 

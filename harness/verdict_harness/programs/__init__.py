@@ -16,10 +16,11 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from ..errors import ProgramError, UsageError
+from ..figures import about, duration
 from . import catalogue, store
 from .model import Making, Program
 from .resolve import find, in_cache
-from .task import Task, about, clock, shown
+from .task import Task, shown
 from .trouble import disk_error
 from .versions import number, version_at
 
@@ -128,7 +129,7 @@ def _make(recipe: Recipe, task: Task) -> None:
             place = store.finish(recipe, making.directory, versions, task.seconds)
             task.status("removing what it was made from")
             catalogue.clean(recipe.name, making)
-        task.say(f"{recipe.version} is ready after {clock(task.seconds)}: {place}")
+        task.say(f"{recipe.version} is ready after {duration(task.seconds)}: {place}")
 
 
 def _tried(spec: Spec, directory: Path) -> str:

@@ -24,6 +24,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ..errors import ProgramError
+from ..figures import megabytes
 from . import store
 from .model import PINS
 from .trouble import disk_error, wrong_hash
@@ -229,8 +230,8 @@ class _Fetcher:
         yield advance
 
     def _say(self) -> None:
-        megabytes = f"{self._bytes / 1e6:.0f} of {self._total / 1e6:.0f} MB"
-        self._task.status(f"downloading, {self._done} of {self._jars} jars, {megabytes}")
+        bytes_ = f"{megabytes(self._bytes)} of {megabytes(self._total)}"
+        self._task.status(f"downloading, {self._done} of {self._jars} jars, {bytes_}")
 
 
 class _Stopped(Exception):  # noqa: N818 - never seen: what made the others stop is raised instead

@@ -30,6 +30,7 @@ import filelock
 import platformdirs
 
 from ..errors import ProgramError
+from ..figures import megabytes
 from .model import PINS
 from .trouble import CACHE_VARIABLE, disk_error
 
@@ -158,8 +159,8 @@ def need_room(recipe: Recipe) -> None:
     if free < need:
         raise ProgramError(
             f"too little disk space to provide {recipe.name}",
-            expected=f"{_megabytes(need)} free",
-            found=f"{_megabytes(free)} free",
+            expected=f"{megabytes(need)} free",
+            found=f"{megabytes(free)} free",
             where=str(root),
             todo=f"free some, or set {CACHE_VARIABLE} to a directory on another disk",
         )
@@ -239,7 +240,3 @@ def size(path: Path) -> int:
             with suppress(OSError):
                 total += os.lstat(os.path.join(directory, file)).st_size  # noqa: PTH118 - 30,000 of them
     return total
-
-
-def _megabytes(number_of_bytes: int) -> str:
-    return f"{number_of_bytes / 1e6:,.0f} MB"

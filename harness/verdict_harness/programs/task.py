@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ..figures import about, duration
 from ..processes import command, progress
 
 if TYPE_CHECKING:
@@ -17,24 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _REFRESH = 0.5
-
-
-def clock(seconds: float) -> str:
-    """Return a time as people read it on a stop watch.
-
-    >>> clock(5), clock(125)
-    ('0:05', '2:05')
-    """
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-
-
-def about(seconds: float) -> str:
-    """Return a rough time in words.
-
-    >>> about(20), about(130)
-    ('about 20 s', 'about 2 min')
-    """
-    return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"  # noqa: PLR2004 - a minute and a half
 
 
 class Task:
@@ -68,7 +51,7 @@ class Task:
     def line(self) -> str:
         """Return this task's part of the status line."""
         usual = f" of {about(self._usual)}" if self._usual else ""
-        return f"{self.name}: {self._text}, {clock(self.seconds)}{usual}" if self._text else ""
+        return f"{self.name}: {self._text}, {duration(self.seconds)}{usual}" if self._text else ""
 
     def check(self) -> None:
         """Raise :class:`~verdict_harness.processes.Cancelled` if this is no longer wanted."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import junit, terminal
-from .page import QUICK_NOTE, Outcome, block, document, html, quantity
+from .page import QUICK_NOTE, Outcome, block, document, html
 
 __all__ = [
     "QUICK_NOTE",
@@ -12,6 +12,5 @@ __all__ = [
     "document",
     "html",
     "junit",
-    "quantity",
     "terminal",
 ]

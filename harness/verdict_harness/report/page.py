@@ -12,6 +12,7 @@ from typing import Any
 
 import jinja2
 
+from ..figures import duration, gibibytes, quantity
 from ..record import Run
 from ..verdicts import Exhibit, Finding, Judged, Verdict, Whole
 from . import plots
@@ -59,18 +60,6 @@ class Outcome:
     def started(self) -> dt.datetime:
         """When the run began."""
         return dt.datetime.fromisoformat(str(self.run.evidence.run["started"]))
-
-
-def quantity(value: float | None, unit: str) -> str:
-    """Show a number with its unit, or a dash for none.
-
-    >>> quantity(12.3456, "ms"), quantity(4812.4, "/min"), quantity(0.0, "")
-    ('12.35 ms', '4812 /min', '0')
-    """
-    if value is None:
-        return "\N{EN DASH}"
-    number = f"{value:.0f}" if 1000 <= abs(value) < 1e12 else f"{value:.4g}"  # noqa: PLR2004
-    return f"{number} {unit}".strip()
 
 
 def figure(finding: Finding) -> str:
@@ -270,17 +259,7 @@ def _facts(description: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         elif isinstance(value, (list, tuple)):
             found[f"{prefix}{label}"] = " ".join(map(str, value))
         elif label == "memory" and isinstance(value, int):
-            found[f"{prefix}{label}"] = f"{value / 2**30:.1f} GiB"
+            found[f"{prefix}{label}"] = gibibytes(value)
         elif value not in (None, ""):
             found[f"{prefix}{label}"] = str(value)
     return found
-
-
-def duration(seconds: float) -> str:
-    """Show a length of time.
-
-    >>> duration(42.4), duration(312)
-    ('42 s', '5 min 12 s')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

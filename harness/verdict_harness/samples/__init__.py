@@ -24,7 +24,7 @@ from .sample import (
     number,
 )
 from .units import Quantity, Unit, count, mebibytes, ms, per_minute, per_second, percent, ratio, seconds, us
-from .window import Window, clock
+from .window import Window
 
 if TYPE_CHECKING:
     from .metrics import Metrics
@@ -77,7 +77,6 @@ __all__ = [
     "against_itself",
     "bound",
     "bucket_quantile",
-    "clock",
     "compare",
     "count",
     "exact",

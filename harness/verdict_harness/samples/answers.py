@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+from ..figures import clock
 from .sample import Empty, Failed, NotANumber, NoValue, Partial, Point, Series, Several
-from .window import Window, clock
+from .window import Window
 
 _SHOWN = 200  # characters of an answer that made no sense
 _NAMED = 4  # series named where one was meant

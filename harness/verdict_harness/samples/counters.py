@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
+from ..figures import clock
 from .answers import Track, not_numbers, resets
 from .sample import Failed, NotANumber, NoValue, Partial, Stale
 from .scrapes import Scrape, Scrapes
-from .window import clock
 
 
 class Bound(NamedTuple):

@@ -6,12 +6,13 @@ import itertools
 import math
 from collections.abc import Sequence
 
+from ..figures import clock
 from .answers import Track, not_numbers
 from .estimate import Estimate
 from .growths import missing
 from .sample import Empty, Failed, NotANumber, NoValue, Partial, Point, Series
 from .scrapes import Scrapes
-from .window import Window, clock
+from .window import Window
 
 _JITTER = 0.2  # of an interval: scrapes are not made to the millisecond
 _HOLE = 2.5  # intervals without a sample, which leave open what was in between

@@ -22,13 +22,14 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ..figures import clock
 from ..record import Evidence, Json
 from ..systems import Address
 from .answers import Question, Track, holes, named, not_numbers, one, read, resets, whole
 from .estimate import Estimate
 from .fetch import ATTEMPTS, fetch
 from .sample import Empty, Failed, NotANumber, NoValue, Partial, Sample, Several, Stale, number
-from .window import Window, clock
+from .window import Window
 
 _HISTORY = 300.0  # seconds looked back to tell what went away from what never was
 _IN_VAIN = 2  # questions in a row without any answer, after which patience is short

@@ -15,13 +15,14 @@ from typing import Any
 
 import yaml
 
+from ..figures import clock
 from .answers import Track
 from .doubts import Trouble
 from .estimate import Estimate, Windows
 from .metrics import Metrics, fits, shown
 from .promql import Prometheus
 from .sample import NoValue, Point
-from .window import Window, clock
+from .window import Window
 
 INSTRUMENT = "recording rules"
 _SAME = 1e-6  # relative

@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ..figures import clock
 from .answers import Track
-from .window import Window, clock
+from .window import Window
 
 INTERVAL = 5.0  # seconds between two scrapes where too few were made to tell
 _LATE = 1.5  # intervals after which a scrape that did not come was missed

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..figures import quantity
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -41,9 +43,7 @@ class Quantity:
     unit: Unit
 
     def __str__(self) -> str:
-        number = self.unit.of(self.base)
-        digits = f"{number:.0f}" if 1000 <= abs(number) < 1e9 else f"{number:.4g}"  # noqa: PLR2004 - no 1.5e+04
-        return f"{digits} {self.unit.symbol}".rstrip()
+        return quantity(self.unit.of(self.base), self.unit.symbol)
 
     def times(self, factor: float) -> Quantity:
         """Return ``factor`` times this quantity, shown in the same unit."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass
 
 from ..errors import Inconclusive, UsageError
+from ..figures import clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,3 @@ class Window:
 
     def __str__(self) -> str:
         return f"{clock(self.start)} to {clock(self.end)}"
-
-
-def clock(moment: float) -> str:
-    """Show a unix time as the time of day in UTC, whatever the zone of the machine that reads it.
-
-    >>> clock(45.7)
-    '00:00:45Z'
-    """
-    return time.strftime("%H:%M:%SZ", time.gmtime(moment))

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from ..errors import UsageError
-from ..samples import Doubt, Estimate, NoValue, Quantity, Sample, Series, Unit, clock, exact
+from ..figures import clock
+from ..samples import Doubt, Estimate, NoValue, Quantity, Sample, Series, Unit, exact
 from .finding import Finding
 from .verdict import Verdict
 from .zones import Zones, conclude, decided

@@ -7,7 +7,8 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..samples import Estimate, NoValue, Quantity, Sample, Series, clock, exact
+from ..figures import clock
+from ..samples import Estimate, NoValue, Quantity, Sample, Series, exact
 from .expectation import Zoned, found, nothing, opened, shown, unfit
 from .finding import Finding
 from .verdict import Verdict

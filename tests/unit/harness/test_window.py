@@ -5,7 +5,8 @@ import math
 import pytest
 
 from verdict_harness.errors import Inconclusive, UsageError
-from verdict_harness.samples import Window, clock
+from verdict_harness.figures import clock
+from verdict_harness.samples import Window
 
 
 def test_points_are_counted_in_whole_milliseconds():
