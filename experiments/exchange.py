@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
 
-import yaml
-
-from verdict_harness.systems import Command, Place, Process, Service, System, kafka
+from verdict_harness.systems import Command, Place, Process, Service, System, expressions, kafka
 
 from .cluster import RULES, kubernetes
 
@@ -28,8 +25,7 @@ _SECURITY = ("KAFKA_SECURITY_", "KAFKA_SASL_", "KAFKA_SSL_")
 
 def recording_rules() -> tuple[str, ...]:
     """Names of all recording rules."""
-    groups: list[Any] = yaml.safe_load(RULES.read_text())["groups"]
-    return tuple(rule["record"] for group in groups for rule in group["rules"])
+    return tuple(expressions(RULES))
 
 
 def shard_service(shard: str) -> str:

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,9 @@ import pytest
 
 from verdict_harness import loads as k6
 from verdict_harness.errors import FaultError, LoadError
-from verdict_harness.processes import ask, until
+from verdict_harness.kubernetes.k6 import manifests
+from verdict_harness.processes import Ports, ask, until
+from verdict_harness.programs import provide
 from verdict_harness.systems import Command, LocalBackend, Place, Process, Service, System
 from verdict_harness.systems.local import LocalDeployment
 
@@ -337,3 +340,46 @@ def test_ctrl_c_writes_what_was_measured_and_goes_on(tmp_path: Path) -> None:
     assert texts(load)[0] == "it was interrupted by Ctrl-C"
     assert load.exit_status == 105
     assert os.listdir(tmp_path / "run") == ["logs"]  # noqa: PTH208
+
+
+@pytest.mark.parametrize("way", ["wget", "bash"])
+def test_what_looks_out_for_k6_in_a_pod_sees_when_it_runs(
+    deployment: LocalDeployment, tmp_path: Path, way: str
+) -> None:
+    """The shell text of the pod, on this machine: nothing listens, k6 sets up and then it runs."""
+    tools = {name: shutil.which(name) for name in ("sh", "grep", "cat", way)}
+    if not all(tools.values()):
+        pytest.skip(f"no {way} here")
+    for name, path in tools.items():
+        (tmp_path / name).symlink_to(str(path))
+    with Ports() as ports:
+        port = ports.reserve()
+        look = manifests.LOOK_OUT.replace(manifests.ADDRESS.replace(":", "/"), f"127.0.0.1/{port}").replace(
+            manifests.ADDRESS, f"127.0.0.1:{port}"
+        )
+
+        def runs() -> bool:
+            asked = ["sh", "-c", f"{look}\nk6_runs"]
+            return subprocess.run(asked, env={"PATH": str(tmp_path)}, check=False, timeout=30).returncode == 0
+
+        assert not runs(), "nothing listens there"
+        words = [
+            str(provide("k6").path),
+            "run",
+            "--paused",
+            f"--address=127.0.0.1:{port}",
+            "-q",
+            "--no-summary",
+        ]
+        file = script(tmp_path, seconds=20)
+        url = {**os.environ, "URL": deployment.endpoint("quick").url}
+        with subprocess.Popen([*words, str(file)], env=url, stdout=subprocess.DEVNULL) as process:
+            try:
+                status = f"http://127.0.0.1:{port}/v1/status"
+                until("k6's API", lambda: ask(status, lambda answer: answer.json()["data"]), timeout=60)
+                assert not runs(), "it is paused"
+                body = {"data": {"type": "status", "id": "default", "attributes": {"paused": False}}}
+                ask(status, lambda _: True, method="PATCH", content=json.dumps(body).encode())
+                assert until("k6 to run", lambda: runs() or None, timeout=60)
+            finally:
+                process.kill()

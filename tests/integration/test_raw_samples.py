@@ -37,9 +37,16 @@ from verdict_harness.samples import (
     Server,
     Several,
     Window,
-    expressions,
 )
-from verdict_harness.systems import Address, ExternalBackend, Service, System, external, wait_until_covered
+from verdict_harness.systems import (
+    Address,
+    ExternalBackend,
+    Service,
+    System,
+    expressions,
+    external,
+    wait_until_covered,
+)
 
 PASSWORD = "s3cret"
 HASH = "$2b$04$Uo7Mm7.uDRaebVvifaW1oOK3CqMZT/FLNndg/NYEMSe6o9c53qSoa"

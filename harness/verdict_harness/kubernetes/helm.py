@@ -6,9 +6,11 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from ..errors import CommandError, HarnessError
 from ..processes import Completed, command, progress
@@ -20,7 +22,7 @@ LABEL, OURS = "verdict-harness", "made-by-it"
 
 _TIMEOUT = 180.0
 _SHORT = 30.0
-_IMAGE = re.compile(r"^\s*(?:- )?image:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
+_HOOK = "helm.sh/hook"
 
 
 class Helm:
@@ -41,7 +43,8 @@ class Helm:
             rendered = self._with_values("template", chart)
         except HarnessError:
             return []
-        return list(dict.fromkeys(_IMAGE.findall(rendered.stdout)))
+        found = (one for one in yaml.safe_load_all(rendered.stdout) if isinstance(one, dict))
+        return list(dict.fromkeys(image for one in found if not _of_a_test(one) for image in _images(one)))
 
     def owner(self, chart: Chart) -> str:
         """Return whose release of that name there is: ``"ours"``, ``"theirs"``; ``""`` if there is none."""
@@ -150,3 +153,22 @@ def variable(chart: Chart) -> str:
     'KUBE_STATE_METRICS_CHART'
     """
     return re.sub(r"[^A-Z0-9]", "_", chart.chart.upper()) + "_CHART"
+
+
+def _of_a_test(manifest: Mapping[str, Any]) -> bool:
+    """Whether Helm makes this only when somebody asks for the chart's tests."""
+    hooks = str(((manifest.get("metadata") or {}).get("annotations") or {}).get(_HOOK, "")).split(",")
+    return all(hook.strip().startswith("test") for hook in hooks)
+
+
+def _images(value: object) -> Iterator[str]:
+    """Yield whatever image is named in ``value``, in its order."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key == "image" and isinstance(inner, str):
+                yield inner
+            else:
+                yield from _images(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _images(inner)

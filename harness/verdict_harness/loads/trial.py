@@ -21,8 +21,8 @@ from typing import Any, Self
 from ..errors import UsageError
 from ..processes import progress
 from ..record import Evidence, Json, Run
-from ..samples import NoValue, Partial, Prometheus, Sample, Trouble, Window, expressions
-from ..systems import Backend, Deployment, System, wait_until_covered
+from ..samples import NoValue, Partial, Prometheus, Sample, Trouble, Window
+from ..systems import Backend, Deployment, System, expressions, wait_until_covered
 from . import runner
 from .arrivals import Arrivals
 from .client import ClientSide, Kept

@@ -94,7 +94,8 @@ RECIPES = (GO, JAVA, K6, PROMETHEUS, KAFKA)
 SPECS = {
     spec.name: spec
     for spec in (
-        Spec("k6", "K6", "1.8", K6, "bin/k6", r"^k6 v?(\d\S*)", ("version",)),
+        # scripts, outputs and the summary are held against both majors (docs/programs.md)
+        Spec("k6", "K6", "1.8", K6, "bin/k6", r"^k6 v?(\d\S*)", ("version",), below="3"),
         # from 3.15 on k6's native histograms are known to arrive without a feature flag
         Spec(
             "prometheus",

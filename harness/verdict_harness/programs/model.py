@@ -89,6 +89,7 @@ class Spec:
         inside: its path inside the recipe's entry.
         probe: words that make it say its version; none for a directory of jars.
         pattern: finds the version in what it says, or in the name of a jar.
+        below: first version that is not accepted; empty if none is known not to do.
     """
 
     name: str
@@ -98,3 +99,9 @@ class Spec:
     inside: str
     pattern: str
     probe: tuple[str, ...] = ()
+    below: str = ""
+
+    @property
+    def range(self) -> str:
+        """The accepted versions in words."""
+        return f"{self.minimum} or later" + (f", and before {self.below}" if self.below else "")

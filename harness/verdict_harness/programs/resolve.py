@@ -60,8 +60,8 @@ def _named(spec: Spec, path: Path) -> Program:
         ) from error
     if not accepted(spec, version):
         raise ProgramError(
-            f"{spec.variable} names a {spec.name} that is too old",
-            expected=f"{spec.minimum} or later",
+            f"{spec.variable} names a {spec.name} of a version that is not accepted",
+            expected=spec.range,
             found=version,
             where=str(path),
             todo=todo,
@@ -79,7 +79,7 @@ def _on_path(spec: Spec) -> tuple[Program | None, tuple[str, ...]]:
     except ProgramError as error:
         return None, (f"{path} is passed over: {error.what} ({error.found.splitlines()[0]})",)
     if not accepted(spec, version):
-        return None, (f"{path} is passed over: it is {version}, and {spec.minimum} or later is needed",)
+        return None, (f"{path} is passed over: it is {version}, and {spec.range} is needed",)
     return Program(spec.name, path, version, "PATH"), ()
 
 

@@ -35,7 +35,9 @@ def accepted(spec: Spec, version: str) -> bool:
 
     Java called itself 1.8 before it called itself 9; both are older than 17.
     """
-    return number(version) >= number(spec.minimum)
+    return number(spec.minimum) <= number(version) and (
+        not spec.below or number(version) < number(spec.below)
+    )
 
 
 def version_at(spec: Spec, path: Path) -> str:

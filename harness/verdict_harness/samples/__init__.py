@@ -29,7 +29,7 @@ from .window import Window
 if TYPE_CHECKING:
     from .metrics import Metrics
     from .promql import Prometheus
-    from .rules import Rule, Rules, expressions
+    from .rules import Rule, Rules
     from .server import Server
 else:
     __getattr__ = _later.face(
@@ -37,7 +37,7 @@ else:
         {
             "metrics": ("Metrics",),
             "promql": ("Prometheus",),
-            "rules": ("Rule", "Rules", "expressions"),
+            "rules": ("Rule", "Rules"),
             "server": ("Server",),
         },
     )
@@ -80,7 +80,6 @@ __all__ = [
     "compare",
     "count",
     "exact",
-    "expressions",
     "family",
     "is_calm",
     "least",

@@ -10,10 +10,6 @@ import itertools
 import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import yaml
 
 from ..figures import clock
 from .answers import Track
@@ -43,14 +39,6 @@ class Rule:
     name: str
     points: tuple[Point, ...]
     trouble: tuple[Trouble, ...]
-
-
-def expressions(rules: Path) -> dict[str, str]:
-    """Return the expression of every rule that a file records, by name."""
-    groups: Any = yaml.safe_load(rules.read_text(encoding="utf-8"))["groups"]
-    return {
-        rule["record"]: str(rule["expr"]) for group in groups for rule in group["rules"] if "record" in rule
-    }
 
 
 class Rules:

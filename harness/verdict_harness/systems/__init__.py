@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .local import LocalBackend
     from .prometheus import forget, wait_until_measuring, wait_until_scraped
     from .ready import answers
+    from .recorded import expressions
 else:
     __getattr__ = _later.face(
         __name__,
@@ -50,9 +51,11 @@ else:
             ),
             "clock": ("difference",),
             "coverage": ("wait_until_covered",),
+            "recorded": ("expressions",),
             "external": ("ExternalBackend",),
             "local": ("LocalBackend",),
             "prometheus": (
+                "expressions",
                 "forget",
                 "hidden",
                 "wait_until_measuring",
@@ -91,6 +94,7 @@ __all__ = [
     "answers",
     "chaos",
     "difference",
+    "expressions",
     "forget",
     "hidden",
     "kafka",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 import time
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -12,12 +11,11 @@ from ..errors import WaitTimeout
 from ..processes import Pending, until, web
 from .address import login_of
 from .prometheus import query
+from .recorded import seconds
 
 _OFTEN = 30.0  # seconds: what is scraped or evaluated less often is no part of what is measured here
 _TRIES = 2  # failed scrapes after which a target is taken to be down
 _PATIENCE = 20.0  # seconds: more than three intervals of the usual 5 s, and the time-out of a scrape
-_DURATION = re.compile(r"([\d.]+)(ms|h|m|s)")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def wait_until_covered(url: str, moment: float, rules: Collection[str]) -> str:
@@ -64,7 +62,7 @@ def _scraped(client: web.Client, moment: float) -> bool:
 
 
 def _covered(target: Mapping[str, Any], moment: float) -> bool:
-    interval = _seconds(target.get("scrapeInterval", "5s"))
+    interval = seconds(target.get("scrapeInterval", "5s"))
     if interval > _OFTEN:
         return True
     since = _unix(target["lastScrape"]) - moment
@@ -97,12 +95,3 @@ def _unix(text: str) -> float:
     (60.123456, True)
     """
     return dt.datetime.fromisoformat(text).timestamp()
-
-
-def _seconds(duration: str) -> float:
-    """Return the seconds of a duration as Prometheus writes it.
-
-    >>> _seconds("5s"), _seconds("1m30s"), _seconds("500ms")
-    (5.0, 90.0, 0.5)
-    """
-    return sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(duration))

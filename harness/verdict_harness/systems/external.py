@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 from ..errors import HarnessError, ServiceDied, Unsupported, UsageError, WaitTimeout
 from ..processes import Answer, Pending, ask, progress, until, web
 from .address import Address, hidden
-from .prometheus import query, recorded_names
+from .prometheus import query
 from .ready import answers
+from .recorded import expressions
 from .system import Capability, Endpoint, Service, System
 
 PROMETHEUS_VARIABLE = "PROMETHEUS_URL"
@@ -255,7 +256,7 @@ class ExternalDeployment:
             timeout=_PATIENCE,
             interval=0.5,
         )
-        missing = [name for name in recorded_names(self._system.recording_rules) if name not in there]
+        missing = [name for name in expressions(self._system.recording_rules) if name not in there]
         if missing:
             progress.say(
                 f"{self._prometheus} lacks recording rules of {self._system.recording_rules.name}: "

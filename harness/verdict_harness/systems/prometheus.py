@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 from ..processes import Answer, Pending, ask, progress, until, web
 from ..programs import provide
+from .recorded import expressions, look_back
 from .system import Command, Place, Process, Service, System
 
 T = TypeVar("T")
@@ -21,9 +20,6 @@ LOOKBACK = "15s"
 
 _TIMEOUT = 90.0  # seconds; a target is scraped within one interval of being there, a rule evaluated one later
 _LOOKBACK = float(LOOKBACK.removesuffix("s"))
-_UNITS = {"s": 1, "m": 60, "h": 3600}
-_RANGE = re.compile(r"\[(\d+)([smh])[\]:]")
-_RECORD = re.compile(r"^\s*(?:-\s*)?record:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
 
 
 def service(system: System) -> Service:
@@ -66,11 +62,6 @@ def configuration(system: System, at: Place) -> dict[str, Any]:
             if one.scrape
         ],
     }
-
-
-def recorded_names(rules: Path) -> list[str]:
-    """Return the names that a rules file records, in its order."""
-    return _RECORD.findall(rules.read_text(encoding="utf-8"))
 
 
 def wait_until_measuring(url: str, system: System, alive: Callable[[], None]) -> None:
@@ -142,9 +133,9 @@ def forget(url: str, system: System, *, ours: bool) -> None:
     """
     if ours and _deleted(url):
         return
-    rules = system.recording_rules.read_text(encoding="utf-8") if system.recording_rules else ""
-    ranges = [int(number) * _UNITS[unit] for number, unit in _RANGE.findall(rules)]
-    until_then = time.monotonic() + max(ranges, default=0) + _LOOKBACK
+    rules = expressions(system.recording_rules) if system.recording_rules else {}
+    with web.client(url) as client:
+        until_then = time.monotonic() + look_back(client, rules) + _LOOKBACK
     while (left := until_then - time.monotonic()) > 0:
         progress.status(f"waiting {left:.0f} s, so that recording rules forget the system before")
         time.sleep(min(1.0, left))

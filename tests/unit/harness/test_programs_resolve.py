@@ -109,7 +109,14 @@ def test_a_variable_that_names_nothing_is_an_error(tmp_path: Path, monkeypatch: 
     assert caught.value.found == "nothing"
 
 
-@pytest.mark.parametrize(("says", "why"), [("k6 v1.7.0", "1.8 or later"), ("Segmentation fault", "version")])
+@pytest.mark.parametrize(
+    ("says", "why"),
+    [
+        ("k6 v1.7.0", "1.8 or later"),
+        ("k6 v3.0.0-rc1", "before 3"),
+        ("Segmentation fault", "version"),
+    ],
+)
 def test_what_will_not_do_on_path_is_passed_over_and_said(tmp_path: Path, says: str, why: str) -> None:
     path = k6(tmp_path / "bin" / "k6", says)
     kept = cached("k6", {"k6": "1.8.1"})

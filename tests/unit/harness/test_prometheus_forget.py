@@ -69,10 +69,10 @@ def test_where_it_may_not_delete_the_longest_look_back_is_waited_for(
 ) -> None:
     server.status = 400
     forget(server, system, ours=True)
-    assert sum(slept) == 120 + 15
+    assert sum(slept) == 30 + 120 + 15, "it has no parser: all that the rules name"
 
 
 def test_others_data_is_never_deleted(server: Fake, slept: list[float], system: System) -> None:
     forget(server, system, ours=False)
     assert server.asked == []
-    assert sum(slept) == 120 + 15
+    assert sum(slept) == 30 + 120 + 15

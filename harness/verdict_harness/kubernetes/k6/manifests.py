@@ -27,11 +27,28 @@ _SCRATCH = "2Gi"
 # A shell lets what it starts in the background ignore SIGINT, so k6 is in the foreground and the look-out
 # behind it. What is said here is all that the pod logs; k6's own log is a file. PID 1 gets no SIGTERM that
 # it did not ask for, so that only now an end from outside is heard: there is nothing left to lose.
+# Whether k6 runs, its REST API says: `k6 status` went with k6 2. Images of k6 have wget, those of others
+# maybe bash, which needs no more than itself.
+LOOK_OUT = f"""
+k6_says() {{
+  if command -v wget >/dev/null; then
+    wget -q -T 2 -O - http://{ADDRESS}/v1/status
+  else
+    bash -c 'exec 3<>/dev/tcp/{ADDRESS.replace(":", "/")} || exit
+      printf "GET /v1/status HTTP/1.0\\r\\n\\r\\n" >&3
+      cat <&3'
+  fi 2>/dev/null
+}}
+k6_runs() {{
+  k6_says | grep -Eq '"status": *([7-9]|[1-9][0-9])'
+}}
+"""
 _WRAPPER = f"""
 cd {OUT} || exit
 echo "harness: started $(k6 version)"
+{LOOK_OUT}
 {{
-  until k6 status --address={ADDRESS} 2>/dev/null | grep -Eq '^status: ([7-9]|[1-9][0-9])'; do
+  until k6_runs; do
     [ -e status ] && exit
     sleep 0.3
   done

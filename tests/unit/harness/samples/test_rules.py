@@ -5,9 +5,10 @@ import pytest
 from verdict_harness.samples.answers import Track
 from verdict_harness.samples.estimate import exact
 from verdict_harness.samples.metrics import Metrics
-from verdict_harness.samples.rules import Rules, differs, expressions
+from verdict_harness.samples.rules import Rules, differs
 from verdict_harness.samples.sample import Empty, Failed, Point
 from verdict_harness.samples.window import Window
+from verdict_harness.systems import expressions
 
 START = 1_700_000_000.0
 WINDOW = Window(START, START + 295)
