@@ -24,7 +24,7 @@ from verdict_harness.loads import Arrivals, Fate, Load, Order, Ramp, run_load
 from verdict_harness.loads.reading import read
 from verdict_harness.loads.response import Stretch, claimed, errors, response
 from verdict_harness.loads.runner import read_orders
-from verdict_harness.programs import provide
+from verdict_harness.programs import store
 from verdict_harness.samples import Estimate
 from verdict_harness.systems import Command, LocalBackend, Place, Process, Service, System
 
@@ -270,7 +270,7 @@ def test_settings_of_the_user_change_nothing(
     for settings in (".config/k6", ".config/loadimpact/k6"):
         (tmp_path / "user" / settings).mkdir(parents=True)
         (tmp_path / "user" / settings / "config.json").write_text('{"vus": 1, "iterations": 3}')
-    monkeypatch.setenv("VERDICT_HARNESS_CACHE", str(provide("k6").path.parents[3]))  # below the real HOME
+    monkeypatch.setenv("VERDICT_HARNESS_CACHE", str(store.cache()))  # below the real HOME
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "user" / ".config"))
     monkeypatch.setenv("K6_DURATION", "1s")

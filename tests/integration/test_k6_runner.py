@@ -369,7 +369,6 @@ def test_what_looks_out_for_k6_in_a_pod_sees_when_it_runs(
             "--paused",
             f"--address=127.0.0.1:{port}",
             "-q",
-            "--no-summary",
         ]
         file = script(tmp_path, seconds=20)
         url = {**os.environ, "URL": deployment.endpoint("quick").url}
