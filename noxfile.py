@@ -25,7 +25,7 @@ nox.options.sessions = ["lint", "types", "unit"]
 ROOT = Path(__file__).parent
 LOCK = ROOT / "requirements.lock"
 SLOWEST = ("--durations=30", "--durations-min=5")  # what to look at first when the tests take too long
-UNIT = ("-n", "auto", "tests/unit", "harness", "src", "--doctest-modules", *SLOWEST)
+UNIT = ("-n", "auto", "tests/unit", "harness", "src", "tools/dependencies", "--doctest-modules", *SLOWEST)
 RUNTIME_LOCK = ROOT / "requirements-runtime.lock"
 BESIDE_LOCK = ROOT / "tests" / "integration" / "beside" / "requirements.lock"
 COVERAGE = ROOT / ".nox" / "coverage"  # where pyproject.toml has its data go
@@ -356,16 +356,22 @@ def bench(session: nox.Session) -> None:
         session.run(exe, str(script), *session.posargs, external=True)
 
 
+def uv(session: nox.Session) -> str:
+    """Return uv, which is there for the locks alone, in the version that wrote them."""
+    wanted = "uv==0.13.8"
+    environment = ROOT / ".nox" / wanted
+    if not (environment / "bin" / "uv").exists():
+        session.run(sys.executable, "-m", "venv", str(environment), external=True)
+        session.run(
+            str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", wanted, external=True
+        )
+    return str(environment / "bin" / "uv")
+
+
 @nox.session
 def lock(session: nox.Session) -> None:
     """Resolve the dependencies anew, with hashes, for every platform: all, and those that images need."""
-    uv = ROOT / ".nox" / "uv"
-    if not (uv / "bin" / "uv").exists():
-        session.run(sys.executable, "-m", "venv", str(uv), external=True)
-        session.run(
-            str(uv / "bin" / "python"), "-m", "pip", "install", "--quiet", "uv==0.13.8", external=True
-        )
-    compile_ = (str(uv / "bin" / "uv"), "pip", "compile", "--universal", "--generate-hashes")
+    compile_ = (uv(session), "pip", "compile", "--universal", "--generate-hashes")
     options = ("--python-version", "3.11", "--no-header", "--quiet", *session.posargs)
     everything = ("pyproject.toml", "--all-extras", "--group", "dev")
     session.run(*compile_, *everything, "-o", LOCK.name, *options, external=True)
@@ -380,6 +386,18 @@ def lock(session: nox.Session) -> None:
     session.run(
         *(*compile_, "--group", "beside", "-c", LOCK.name, "-o", beside, *without, *options), external=True
     )
+
+
+@nox.session
+def outdated(session: nox.Session) -> None:
+    """Show what is behind in PyPI, Go, Maven, images and charts, and what could not be asked."""
+    session.run(python(session), "-m", "tools.dependencies.outdated", uv(session), external=True)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Ask for known holes in locked libraries and Go programs; what can't be asked is no success."""
+    session.run(python(session), "-m", "tools.dependencies.audit", *session.posargs, external=True)
 
 
 @nox.session

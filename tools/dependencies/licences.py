@@ -127,7 +127,7 @@ def said(about: Mapping[str, Any]) -> tuple[str, str]:
 
 def locked(lock: str) -> dict[str, str]:
     """Return name to version of what a lock file has; of several for other Pythons, the last."""
-    return dict(re.findall(r"^([a-z0-9._-]+)==([^ ]+)", lock, re.MULTILINE))
+    return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", lock, re.MULTILINE))
 
 
 def libraries(lock: Mapping[str, str]) -> list[Library]:
