@@ -40,7 +40,7 @@ K3D = Tool("k3d", ("k3d", "version"), (5, 0), "https://k3d.io/stable/#installati
 KUBECTL = Tool(
     "kubectl",
     ("kubectl", "version", "--client"),
-    (1, 25),
+    (1, 28),
     "https://kubernetes.io/docs/tasks/tools/ (macOS: brew install kubectl)",
 )
 HELM = Tool(
