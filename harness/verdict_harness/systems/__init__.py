@@ -27,7 +27,7 @@ from .system import (
 )
 
 if TYPE_CHECKING:
-    from . import chaos
+    from . import chaos, kept
     from .brokers import kafka, live_brokers
     from .chaos import Fault
     from .clock import difference
@@ -51,6 +51,7 @@ else:
             "clock": ("difference",),
             "coverage": ("wait_until_covered",),
             "external": ("ExternalBackend",),
+            "kept": ("kept",),
             "local": ("LocalBackend",),
             "prometheus": (
                 "forget",
@@ -96,6 +97,7 @@ __all__ = [
     "hidden",
     "is_near",
     "kafka",
+    "kept",
     "live_brokers",
     "login_of",
     "wait_until_covered",
