@@ -20,7 +20,7 @@ from . import kept, prometheus
 from .ready import answers
 from .system import Capability, Command, Endpoint, Process, Service, System
 
-Wished = Mapping[tuple[str, str], int]  # of a service and the name of its port
+Wished = Mapping[tuple[str, str], int]  # by service and name of its port: {("prometheus", "http"): 9090}
 _LAST_LINES = 20
 _TAIL_BYTES = 256 * 1024
 
@@ -61,11 +61,7 @@ class _Part:
 
 
 class LocalBackend:
-    """Runs a system on this machine, with a Prometheus beside it.
-
-    Args:
-        wished: ports to take where they are free, such as ``{("prometheus", "http"): 9090}``.
-    """
+    """Runs a system on this machine, with a Prometheus beside it, at ``wished`` ports where they are free."""
 
     def __init__(self, wished: Wished | None = None) -> None:
         self._wished = wished or {}
