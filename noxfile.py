@@ -337,6 +337,42 @@ def tools(session: nox.Session) -> None:
 
 
 @nox.session
+def prerequisites(session: nox.Session) -> None:
+    """Show what a cluster on this machine needs: found, needed, how to get it."""
+    session.run(python(session), "-m", "verdict_harness.kubernetes.prerequisites", external=True)
+
+
+@nox.session
+def up(session: nox.Session) -> None:
+    """Bring the exchange up and keep it: ``nox -s up -- --backend local|k3d single|multi``."""
+    by_hand(session)
+
+
+@nox.session
+def forward(session: nox.Session) -> None:
+    """Open the ways into the k3d cluster that is up: ``nox -s forward -- single|multi``."""
+    by_hand(session)
+
+
+@nox.session
+def seed(session: nox.Session) -> None:
+    """Seed the books of the exchange that is up: ``nox -s seed -- single|multi --depth 500 --levels 50``."""
+    by_hand(session)
+
+
+@nox.session
+def down(session: nox.Session) -> None:
+    """Take down what up and --keep left up on this machine; ``-- --backend k3d`` the cluster, too."""
+    by_hand(session)
+
+
+def by_hand(session: nox.Session) -> None:
+    """Run the session's command on the exchange; after Ctrl-C it gets the time that it takes to go down."""
+    words = ("-m", "experiments.by_hand", session.name, *session.posargs)
+    session.run(python(session), *words, external=True, interrupt_timeout=None)
+
+
+@nox.session
 def images(session: nox.Session) -> None:
     """Build the images of engine and gateway, each with what it is made of; to push them is yours."""
     session.run(python(session), "-m", "experiments.cluster", external=True)

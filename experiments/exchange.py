@@ -57,6 +57,7 @@ def _shard(shard: str) -> Service:
         process=Process(command),
         scrape="metrics",
         url_variable=f"ME_SHARD_{shard.upper()}_URL",
+        url_aliases=("ME_URL",) if shard == "a" else (),
     )
 
 

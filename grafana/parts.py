@@ -46,7 +46,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat, QueryEdito
 
 DATASOURCE = "datasource"
 PROMETHEUS = DataSourceRef(type_val="prometheus", uid=f"${{{DATASOURCE}}}")
-WIDTH, HEIGHT = 12, 10  # of a panel, on Grafana's grid of 24: two columns
+WIDTH, HEIGHT = 12, 8  # of a panel, on Grafana's grid of 24: two columns
 
 # Prometheus scrapes and evaluates that often. As the least step of every query it also makes $__rate_interval
 # 20 s when zoomed in, whatever the data source says that its scrape interval is (if nothing: 15 s, so 60 s).

@@ -122,7 +122,10 @@ def test_standing(load: Performed, by: Standing, judge: Judge) -> None:
 def test_prometheus_scrapes_every_service(load: Performed, judge: Judge) -> None:
     """Every shard and the gateway are up for Prometheus."""
     services = [service.name for service in MULTI.services if service.scrape]
-    up = {name: load.trial.final(f'up{{job="{name}"}}') for name in services}
+    up = {
+        name: load.trial.final(f'up{{service="{name}"}} or up{{service="", job="{name}"}}')
+        for name in services
+    }
     judge(up, Within(1 * count, 0 * count))
 
 

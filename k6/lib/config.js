@@ -19,6 +19,14 @@ const PROFILES = JSON.parse(open(import.meta.resolve('./profiles.json')));
 
 export const SHARDS = PROFILES.shards;
 
+// By other names, for scripts of one's own.
+export const SHARD_A_SYMBOLS = SHARDS.a;
+export const SHARD_B_SYMBOLS = SHARDS.b;
+export const SHARD_C_SYMBOLS = SHARDS.c;
+export const ALL_SYMBOLS = Object.values(SHARDS).flat();
+export const ME_SHARD_A_URL = __ENV.ME_SHARD_A_URL || 'http://localhost:8080';
+export const GATEWAY_URL = __ENV.GATEWAY_URL || 'http://localhost:8080';
+
 // For the gateway longer than its own 5 s, so that its answer to a shard that hangs is seen and counted.
 const REQUEST_SECONDS = { shard: 5, gateway: 10 };
 
@@ -201,7 +209,7 @@ export function optionsOf(plan) {
       // A percentile of nothing is 0 and passes, and so does one of refused connections, which take 0 s.
       // Counters and `min` of nothing are 0 too, and these do not pass:
       http_reqs: ['count>0'],
-      orders_accepted: ['count>0'],
+      orders_accepted: ['count>0'], // match_count is the same
       // An answer of 200 that is no acceptance is a failure, though not to http_req_failed.
       orders_failed: ['rate<0.01'],
       // What was not sent has no latency: a load that was not offered in full shows nothing.

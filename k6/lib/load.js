@@ -15,6 +15,8 @@ const matchLatency = new Trend('match_latency_ms');
 // Milliseconds from when an accepted order was due to its answer: waiting for a connection, and for k6, included.
 const orderResponse = new Trend('order_response_ms');
 const accepted = new Counter('orders_accepted');
+// The same by another name: an order is accepted before it is matched, and no client sees its matches.
+const matchCount = new Counter('match_count');
 const rejected = new Counter('orders_rejected'); // answered, and not with an acceptance
 const unanswered = new Counter('orders_unanswered'); // refused, reset, or no answer in time
 const failed = new Rate('orders_failed'); // either
@@ -68,6 +70,7 @@ export function placeOrder(plan, { runId }, name = 'order') {
   failed.add(!ok);
   if (ok) {
     accepted.add(1);
+    matchCount.add(1);
     matchLatency.add(answer.timings.duration);
     orderResponse.add(answered - startTime - 1000 * dueSeconds(n, plan));
   } else if (answer.status === 0) {

@@ -74,3 +74,8 @@ export function orderPair(runId, n, symbol) {
 export function seedOrder(runId, i, symbol, levels) {
   return limitOrder(`${runId}-s-${symbol}-${i}`, symbol, 'SELL', BASE_PRICE + (i % levels), quantity());
 }
+
+// A SELL that is to rest at BASE_PRICE + level, for scripts of one's own.
+export function generateSeedSellOrder(symbol, level, orderId = `seed-${symbol}-${level}-${Date.now()}-${below(1e9)}`) {
+  return limitOrder(orderId, symbol, 'SELL', BASE_PRICE + level, quantity());
+}

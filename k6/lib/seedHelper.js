@@ -40,8 +40,8 @@ export function requireHealth(to) {
 // first refusal: a load on books that are not what they should be shows nothing. Returns how many were seeded.
 export function seedBooks(to, seeds, runId) {
   let total = 0;
-  for (const [shard, { depth, levels }] of Object.entries(seeds)) {
-    for (const symbol of SHARDS[shard]) {
+  for (const [shard, { depth, levels, symbols = SHARDS[shard] }] of Object.entries(seeds)) {
+    for (const symbol of symbols) {
       for (let from = 0; from < depth; from += BATCH) {
         const orders = [];
         for (let i = from; i < Math.min(from + BATCH, depth); i += 1) {
@@ -60,6 +60,17 @@ export function seedBooks(to, seeds, runId) {
     }
   }
   return total;
+}
+
+// Seed one shard's books through the gateway at `url`, so many orders a symbol; for scripts of one's own.
+export function seedShard(url, shard, symbols, depth = 500, levels = 50) {
+  const to = { seed: (name) => `${url}/seed/${name}`, timeout: '10s' };
+  return seedBooks(to, { [shard]: { depth, levels, symbols } }, runIdentity());
+}
+
+// The same at the shard itself.
+export function seedShardDirect(url, symbols, depth = 500, levels = 50) {
+  return seedBooks({ seed: () => `${url}/seed`, timeout: '5s' }, { a: { depth, levels, symbols } }, runIdentity());
 }
 
 // Rest one order; say whether it rests.

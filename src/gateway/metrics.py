@@ -6,6 +6,7 @@ was never scraped, and ``rate()`` misses the step from nothing to one.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -85,6 +86,8 @@ class Metrics:
             ("reason",),
             registry=self.registry,
         )
+        threads = Gauge("gw_process_threads", "Threads of Python's.", registry=self.registry)
+        threads.set_function(threading.active_count)
         self._connections = Gauge("gw_connections", "Clients that are connected.", registry=self.registry)
         # Children are looked up once, here: a look-up by label costs as much as the increment.
         labels = (*shards, NO_SHARD)

@@ -61,7 +61,7 @@ def test_names_are_those_of_the_contract(render, overlay, shards):
         for each in documents
         if each["kind"] not in beside
     }
-    assert homes.pop("me-experiment-dashboard") == "monitoring"
+    assert homes.pop("grafana-dashboards") == "monitoring"
     assert set(homes.values()) == {"matching-engine"}
 
 

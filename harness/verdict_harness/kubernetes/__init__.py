@@ -8,9 +8,12 @@ from __future__ import annotations
 from . import images
 from .k3d import K3dBackend
 from .kube import KubeBackend
+from .ways import Way, Ways
 
 __all__ = [
     "K3dBackend",
     "KubeBackend",
+    "Way",
+    "Ways",
     "images",
 ]

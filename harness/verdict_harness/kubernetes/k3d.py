@@ -117,6 +117,46 @@ class K3dBackend:
             raise
         self._leave(None)
 
+    @contextmanager
+    def reached(self, system: System) -> Iterator[Kubectl]:
+        """Yield kubectl on the cluster that was left up for ``system``, which stays as it is.
+
+        Raises:
+            UsageError: there is none, or it is not ours.
+        """
+        cluster = Cluster.of(self._options.environment, recipe(system, None).cluster)
+        nodes = cluster.nodes()
+        if not nodes:
+            raise UsageError(
+                f"the cluster {cluster.name} is not up",
+                expected="one that --keep or nox -s up left",
+                found="none of that name",
+                where="k3d cluster list",
+                todo="nox -s up -- --backend k3d",
+            )
+        if not cluster.ours(nodes):
+            raise cluster.refuse()
+        with tempfile.TemporaryDirectory(prefix="verdict-harness-") as directory:
+            yield Kubectl(cluster.context, "", cluster.kubeconfig(Path(directory)))
+
+    def take_down(self, system: System) -> bool:
+        """Delete the cluster that was left up for ``system``; return whether there was one.
+
+        Raises:
+            UsageError: it is not ours, or a run uses it.
+        """
+        cluster = Cluster.of(self._options.environment, recipe(system, None).cluster)
+        nodes = cluster.nodes()
+        if not nodes:
+            return False
+        if not cluster.ours(nodes):
+            raise cluster.refuse()
+        with _locked(cluster.name):
+            progress.status(f"deleting the cluster {cluster.name}")
+            cluster.delete()
+            progress.done()
+        return True
+
     def _deploy(self, up: _Up, how: Kubernetes, deployment: ClusterDeployment, directory: Path) -> None:
         sources = {image.name: images.build(image) for image in how.images}
         provision = Provision(deployment.kubectl, how, self._options.environment, up.charts)
@@ -212,8 +252,9 @@ class K3dBackend:
         name = up.cluster.name
         progress.say(f"the cluster {name} stays up:")
         progress.say(f"  look at it:   k3d kubeconfig merge {name} -d -s && kubectl get pods -A")
+        progress.say("  ways into it: nox -s forward -- --backend k3d")
         progress.say("  use it again: --backend k3d --reuse")
-        progress.say(f"  delete it:    k3d cluster delete {name}")
+        progress.say(f"  delete it:    nox -s down -- --backend k3d, or k3d cluster delete {name}")
 
 
 def _delete(cluster: Cluster) -> None:

@@ -97,14 +97,16 @@ class Forward:
     Args:
         kubectl: on the service's cluster and namespace.
         service: its name.
-        port: the number, of the service and here: whoever answers there names itself by it.
+        port: its number here, and of the service: whoever answers there may name itself by it.
         log: file for what it says.
+        there: the service's, where it is another number.
     """
 
-    def __init__(self, kubectl: Kubectl, service: str, port: int, log: Path) -> None:
+    def __init__(self, kubectl: Kubectl, service: str, port: int, log: Path, there: int = 0) -> None:
         self._kubectl = kubectl
         self.service = service
         self.port = port
+        self._there = there or port
         self._log = log
         self._guarded: Guarded | None = None
         self._started = 0.0
@@ -138,7 +140,7 @@ class Forward:
             self._started = time.monotonic()
             if self._guarded is not None:
                 self._guarded.stop()
-            ports = f"{self.port}:{self.port}"
+            ports = f"{self.port}:{self._there}"
             words = ("port-forward", f"--address={HOST}", f"service/{self.service}", ports)
             self._guarded = Guarded(
                 Plan(tuple(self._kubectl.argv(*words)), cwd=self._log.parent, log=self._log, grace=1.0)

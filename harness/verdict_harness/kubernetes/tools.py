@@ -40,7 +40,7 @@ K3D = Tool("k3d", ("k3d", "version"), (5, 0), "https://k3d.io/stable/#installati
 KUBECTL = Tool(
     "kubectl",
     ("kubectl", "version", "--client"),
-    (1, 25),
+    (1, 28),
     "https://kubernetes.io/docs/tasks/tools/ (macOS: brew install kubectl)",
 )
 HELM = Tool(
@@ -57,33 +57,47 @@ def preflight(tools: Sequence[Tool], backend: str) -> None:
     Raises:
         UsageError: names everything that is in the way, and how to get it.
     """
-    wrong = {tool: found for tool in tools if (found := _trouble(tool))}
+    wrong = {tool: trouble for tool in tools if (trouble := found(tool).trouble)}
     if wrong:
         raise UsageError(
             f"the backend {backend} needs tools that are missing, too old, or do not answer",
-            expected=", ".join(f"{tool.name} {_shown(tool.least)} or later" for tool in wrong),
-            found="\n".join(f"{tool.name}: {found}" for tool, found in wrong.items()),
+            expected=", ".join(f"{tool.name} {shown(tool.least)} or later" for tool in wrong),
+            found="\n".join(f"{tool.name}: {trouble}" for tool, trouble in wrong.items()),
             where="PATH",
             todo="\n".join(f"{tool.name}: {tool.get}" for tool in wrong)
             + "\nor use --backend local, which needs none of them",
         )
 
 
-def _trouble(tool: Tool) -> str:
-    """Return what is wrong with a tool; empty if nothing is."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is of a tool.
+
+    Attributes:
+        version: what it says; empty if nothing.
+        trouble: what is wrong with it; empty if nothing is.
+    """
+
+    version: str = ""
+    trouble: str = ""
+
+
+def found(tool: Tool) -> Found:
+    """Return what there is of a tool."""
     try:
         done = run(tool.ask, timeout=_TIMEOUT, check=False)
     except CommandError as error:
-        return error.found if "could not be started" not in error.what else f"no {tool.ask[0]} on PATH"
+        missing = "could not be started" in error.what
+        return Found(trouble=f"no {tool.ask[0]} on PATH" if missing else error.found)
     if done.status:
-        return tail(done.stderr, 1) or tail(done.stdout, 1) or f"exit status {done.status}"
-    found = _VERSION.search(done.stdout)
-    if found is None:
-        return f"it says no version: {tail(done.stdout, 1)!r}"
-    if (int(found[1]), int(found[2])) < tool.least:
-        return f"version {found[1]}.{found[2]}"
-    return ""
+        return Found(trouble=tail(done.stderr, 1) or tail(done.stdout, 1) or f"exit status {done.status}")
+    said = _VERSION.search(done.stdout)
+    if said is None:
+        return Found(trouble=f"it says no version: {tail(done.stdout, 1)!r}")
+    version = f"{said[1]}.{said[2]}"
+    return Found(version, f"version {version}" if (int(said[1]), int(said[2])) < tool.least else "")
 
 
-def _shown(version: tuple[int, int]) -> str:
+def shown(version: tuple[int, int]) -> str:
+    """Return a version as people write it."""
     return ".".join(map(str, version))

@@ -187,9 +187,9 @@ class Trial(ClientSide, ServerSide):
         )
 
     def _targets(self, scraped: Iterable[str]) -> Iterable[str]:
-        for job in scraped:
-            if found := self._prometheus.target_trouble(f'job="{job}"', self.window, targets=1):
-                yield f"target {job}: {found}"
+        for name in scraped:
+            if found := self._prometheus.target_trouble("", self.window, targets=1, service=name):
+                yield f"target {name}: {found}"
 
 
 class Stage:

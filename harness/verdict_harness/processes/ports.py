@@ -45,8 +45,11 @@ class Ports:
         self._directory = directory
         self._held: dict[int, int] = {}
 
-    def reserve(self) -> int:
+    def reserve(self, wished: int = 0) -> int:
         """Return a port that is free, and ours until :meth:`release`.
+
+        Args:
+            wished: the one to return if it is free.
 
         Raises:
             HarnessError: none is left.
@@ -55,7 +58,7 @@ class Ports:
         candidates = [port for port in range(_FIRST, _LAST + 1) if port not in ephemeral]
         candidates = candidates or list(range(_FIRST, _LAST + 1))
         random.shuffle(candidates)  # two runs that start at once rarely try the same one
-        for port in candidates:
+        for port in [wished, *candidates] if wished else candidates:
             if port in self._held:
                 continue
             descriptor = self._lock(port)

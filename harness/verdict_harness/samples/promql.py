@@ -154,17 +154,22 @@ class Prometheus:
         """
         return self._growth(counter, window, series, per=per)
 
-    def target_trouble(self, matchers: str, window: Window, *, targets: int) -> str | None:
+    def target_trouble(self, matchers: str, window: Window, *, targets: int, service: str = "") -> str | None:
         """Say which targets were not up all through a window; ``None`` if all were.
 
         Args:
             matchers: label matchers of ``up``, such as ``job="engine"``.
             window: the time that a verdict is about.
             targets: how many there have to be.
+            service: which of them are meant, by their label ``service``, or ``job`` where there is none.
         """
         query, tracks = self.raw(f"up{{{matchers}}}", window)
         if isinstance(tracks, NoValue):
             return f"whether targets were up is not known: {tracks.reason}"
+        if service:
+            tracks = tuple(
+                one for one in tracks if one.labels.get("service", one.labels.get("job")) == service
+            )
         found = []
         if len(tracks) != targets:
             found.append(f"{len(tracks)} targets where {targets} were expected: {named(tracks) or query}")

@@ -27,7 +27,7 @@ from .system import (
 )
 
 if TYPE_CHECKING:
-    from . import chaos
+    from . import chaos, kept
     from .brokers import kafka, live_brokers
     from .chaos import Fault
     from .clock import difference
@@ -53,6 +53,7 @@ else:
             "coverage": ("wait_until_covered",),
             "recorded": ("expressions",),
             "external": ("ExternalBackend",),
+            "kept": ("kept",),
             "local": ("LocalBackend",),
             "prometheus": (
                 "expressions",
@@ -98,6 +99,7 @@ __all__ = [
     "forget",
     "hidden",
     "kafka",
+    "kept",
     "live_brokers",
     "login_of",
     "wait_until_covered",

@@ -23,6 +23,7 @@ from .recorded import expressions
 from .system import Capability, Endpoint, Service, System
 
 PROMETHEUS_VARIABLE = "PROMETHEUS_URL"
+PROMETHEUS_ALIAS = "PROM_URL"
 
 _PATIENCE = 10.0  # seconds: it is said to run already
 _TIMEOUT = 5.0
@@ -296,14 +297,15 @@ def _blame(variable: str, where: str) -> Iterator[None]:
 
 
 def _read(system: System, environment: Mapping[str, str]) -> tuple[Address, dict[str, _Known]]:
-    given = environment.get(PROMETHEUS_VARIABLE, "")
+    given, _ = _first(environment, PROMETHEUS_VARIABLE, PROMETHEUS_ALIAS)
     prometheus = Address.of(given)
     known: dict[str, _Known] = {}
     for service in system.services:
-        if service.url_variable and (text := environment.get(service.url_variable, "")):
+        text, variable = _first(environment, service.url_variable, *service.url_aliases)
+        if text:
             kind, _, rest = service.ready.partition(":")
             port = "http" if kind == "http" else rest
-            known[service.name] = _Known(service, port, _endpoint(service.url_variable, text, kind))
+            known[service.name] = _Known(service, port, _endpoint(variable, text, kind))
     variables = [one.url_variable for one in system.services if one.url_variable]
     if not prometheus or not known:
         set_ = [name for name in (PROMETHEUS_VARIABLE, *variables) if environment.get(name)]
@@ -318,6 +320,11 @@ def _read(system: System, environment: Mapping[str, str]) -> tuple[Address, dict
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise _unreadable(PROMETHEUS_VARIABLE, given, "http://host:port, or https")
     return prometheus, known
+
+
+def _first(environment: Mapping[str, str], *names: str) -> tuple[str, str]:
+    """Return what the first of these variables that is set says, and which that is."""
+    return next(((text, name) for name in names if (text := environment.get(name, ""))), ("", names[0]))
 
 
 def _endpoint(variable: str, text: str, kind: str) -> Endpoint:

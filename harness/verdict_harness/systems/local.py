@@ -6,7 +6,7 @@ import json
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +20,7 @@ from . import kept, prometheus
 from .ready import answers
 from .system import Capability, Command, Endpoint, Process, Service, System
 
+Wished = Mapping[tuple[str, str], int]  # by service and name of its port: {("prometheus", "http"): 9090}
 _LAST_LINES = 20
 _TAIL_BYTES = 256 * 1024
 
@@ -60,7 +61,10 @@ class _Part:
 
 
 class LocalBackend:
-    """Runs a system on this machine, with a Prometheus beside it."""
+    """Runs a system on this machine, with a Prometheus beside it, at ``wished`` ports where they are free."""
+
+    def __init__(self, wished: Wished | None = None) -> None:
+        self._wished = wished or {}
 
     @property
     def name(self) -> str:
@@ -85,7 +89,7 @@ class LocalBackend:
             UsageError: the description can't be run on this machine.
             HarnessError: something could not be taken down.
         """
-        deployment = LocalDeployment(system, directory.resolve())
+        deployment = LocalDeployment(system, directory.resolve(), self._wished)
         try:
             deployment.up()
         except BaseException as error:
@@ -111,9 +115,10 @@ def _attach(error: BaseException, problems: list[HarnessError]) -> None:
 class LocalDeployment:
     """A system that runs as processes of this machine (see :class:`~verdict_harness.systems.Deployment`)."""
 
-    def __init__(self, system: System, directory: Path) -> None:
+    def __init__(self, system: System, directory: Path, wished: Wished) -> None:
         self._system = system
         self._directory = directory
+        self._wished = wished
         self._ports = Ports()
         self._parts: dict[str, _Part] = {}
 
@@ -266,7 +271,8 @@ class LocalDeployment:
         for service in (*self._system.services, prometheus.service(self._system)):
             state = self._directory / "state" / service.name
             state.mkdir(parents=True, exist_ok=True)
-            ports = {name: self._ports.reserve() for name in service.ports}
+            wished = {name: self._wished.get((service.name, name), 0) for name in service.ports}
+            ports = {name: self._ports.reserve(number) for name, number in wished.items()}
             self._parts[service.name] = _Part(
                 service, state, logs / f"{service.name}.log", ports, self.endpoint
             )

@@ -75,12 +75,12 @@ def wait_until_measuring(url: str, system: System, alive: Callable[[], None]) ->
     Raises:
         WaitTimeout: says which target or rule was missing, and Prometheus' own word on it.
     """
-    jobs = [one.name for one in system.services if one.scrape]
+    names = [one.name for one in system.services if one.scrape]
     with web.client(url) as client:
-        if jobs:
+        if names:
             until(
                 "Prometheus to scrape every target",
-                lambda: _all_up(client, jobs),
+                lambda: _all_up(client, names),
                 timeout=_TIMEOUT,
                 interval=0.2,
                 alive=alive,
@@ -167,19 +167,20 @@ def query(client: web.Client, path: str, pick: Callable[[Any], T], **parameters:
     return ask(path, read, params=parameters, client=client)
 
 
-def _all_up(client: web.Client, jobs: list[str]) -> bool:
-    def up(data: Any) -> set[str]:
-        return {one["metric"].get("job") for one in data["result"] if one["value"][1] == "1"}
+def _all_up(client: web.Client, names: list[str]) -> bool:
+    def named(labels: dict[str, str]) -> str | None:
+        return labels.get("service", labels.get("job"))
 
-    def words(data: Any) -> dict[str, str]:
-        return {
-            one["labels"].get("job"): one["lastError"] or "not scraped yet" for one in data["activeTargets"]
-        }
+    def up(data: Any) -> set[str | None]:
+        return {named(one["metric"]) for one in data["result"] if one["value"][1] == "1"}
+
+    def words(data: Any) -> dict[str | None, str]:
+        return {named(one["labels"]): one["lastError"] or "not scraped yet" for one in data["activeTargets"]}
 
     there = query(client, "/api/v1/query", up, query="up")
-    if missing := [job for job in jobs if job not in there]:
+    if missing := [name for name in names if name not in there]:
         said = query(client, "/api/v1/targets", words, state="active")
-        seen = "; ".join(f"{job}: {said.get(job, 'no such target')}" for job in missing)
+        seen = "; ".join(f"{name}: {said.get(name, 'no such target')}" for name in missing)
         raise Pending(seen, ", ".join(missing))
     return True
 

@@ -196,6 +196,7 @@ class Service:
         process: recipe for this machine; ``None`` if the service can't run as a process.
         scrape: name of the port with ``/metrics``; ``None`` if Prometheus does not scrape it.
         url_variable: the variable that says where it is when the system already runs; empty if there is none.
+        url_aliases: other variables that are looked up where that one is not set.
         start_timeout: seconds until it must be ready.
     """
 
@@ -205,6 +206,7 @@ class Service:
     process: Process | None = None
     scrape: str | None = None
     url_variable: str = ""
+    url_aliases: tuple[str, ...] = ()
     start_timeout: float = 60.0
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 
 import pytest
 
@@ -69,3 +70,14 @@ def test_memory_and_cpu_of_the_process_are_there() -> None:
     assert memory is not None
     assert memory > 2**20
     assert value("gw_process_cpu_seconds_total") is not None
+
+
+def test_threads_are_counted() -> None:
+    value = Metrics(["a"]).registry.get_sample_value
+    before, end = value("gw_process_threads"), threading.Event()
+    other = threading.Thread(target=end.wait)
+    other.start()
+    assert before is not None
+    assert value("gw_process_threads") == before + 1
+    end.set()
+    other.join()

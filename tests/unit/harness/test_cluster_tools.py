@@ -70,6 +70,14 @@ def test_only_what_is_wrong_is_named(tools: Path) -> None:
     assert "kubectl" not in str(caught.value)
 
 
+def test_kubectl_has_to_be_1_28(tools: Path) -> None:
+    put(tools, "kubectl", "echo 'Client Version: v1.27.16'")
+    with pytest.raises(UsageError, match=r"kubectl 1\.28 or later"):
+        check("k3d", Options())
+    put(tools, "kubectl", "echo 'Client Version: v1.28.0'")
+    check("k3d", Options())
+
+
 def test_kube_needs_neither_an_engine_nor_k3d_but_a_cluster(tools: Path) -> None:
     (tools / "docker").unlink()
     (tools / "k3d").unlink()

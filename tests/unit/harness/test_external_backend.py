@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from experiments.exchange import MULTI
 from verdict_harness.errors import Unsupported, UsageError
 from verdict_harness.plugin.backends import NAMES, backend
 from verdict_harness.systems import Endpoint, ExternalBackend, Service, System
@@ -48,6 +49,24 @@ def test_asking_for_what_nobody_told(ask: tuple[str, str], missing: str) -> None
     with pytest.raises(Unsupported, match="is not known") as caught:
         deployment(WEB_URL="http://h").endpoint(*ask)
     assert missing in str(caught.value)
+
+
+def test_other_names_are_understood_where_the_first_is_not_set() -> None:
+    system = System(
+        "s", (Service("web", {"http": 80}, "http:/", url_variable="A_URL", url_aliases=("B_URL",)),)
+    )
+    prometheus, known = _read(system, {"PROM_URL": "http://p:1", "B_URL": "http://b:2"})
+    assert (prometheus, known["web"].endpoint) == ("http://p:1", Endpoint("b", 2))
+    both = {**PROMETHEUS, "PROM_URL": "http://p:1", "A_URL": "http://a:1", "B_URL": "http://b:2"}
+    prometheus, known = _read(system, both)
+    assert (prometheus, known["web"].endpoint) == ("http://p:9090", Endpoint("a", 1))
+    with pytest.raises(UsageError, match="B_URL"):
+        _read(system, {**PROMETHEUS, "B_URL": "nonsense"})
+
+
+def test_the_exchanges_other_names() -> None:
+    _, known = _read(MULTI, {"PROM_URL": "http://p:1", "ME_URL": "http://a:8080"})
+    assert [*known] == ["me-shard-a"]
 
 
 def test_ports() -> None:

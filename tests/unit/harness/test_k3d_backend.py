@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from verdict_harness.errors import CommandError
+from verdict_harness.errors import CommandError, UsageError
 from verdict_harness.kubernetes import K3dBackend
 from verdict_harness.kubernetes.cluster import MARK
 from verdict_harness.systems import Kubernetes, Options, System
@@ -108,4 +108,33 @@ def test_one_that_was_there_stays_when_nobody_can_get_into_it(tools: Tools, tmp_
         K3dBackend(Options(reuse=True, environment={})).deploy(replace(SYSTEM), tmp_path / "run"),
     ):
         pass
+    assert not tools.deleted()
+
+
+def test_one_that_was_left_up_is_taken_down_by_its_mark_alone(tools: Tools, tmp_path: Path) -> None:
+    backend = K3dBackend(Options(environment={}))
+    tools.k3d(create="exit 1")
+    assert not backend.take_down(SYSTEM)
+    (tmp_path / "clusters").write_text(THERE)
+    tools.marked('["server"]')
+    with pytest.raises(UsageError, match="did not make"):
+        backend.take_down(SYSTEM)
+    assert not tools.deleted()
+    tools.marked(f'["server","{MARK}"]')
+    assert backend.take_down(SYSTEM)
+    assert tools.deleted()
+
+
+def test_ways_lead_into_one_that_is_up_and_ours(tools: Tools, tmp_path: Path) -> None:
+    backend = K3dBackend(Options(environment={}))
+    tools.k3d(create="exit 1")
+    tools.marked(f'["server","{MARK}"]')
+    with pytest.raises(UsageError, match="is not up"), backend.reached(SYSTEM):
+        pass
+    (tmp_path / "clusters").write_text(THERE)
+    with backend.reached(SYSTEM) as kubectl:
+        assert kubectl.context == "k3d-mine"
+        assert kubectl.kubeconfig is not None
+        assert kubectl.kubeconfig.read_text() == "{}\n"
+    assert not kubectl.kubeconfig.exists()
     assert not tools.deleted()

@@ -98,3 +98,11 @@ def test_a_lock_on_a_removed_file_is_none(
         with pytest.raises(HarnessError, match="no free port"):
             yours.reserve()
         assert taken == [one_port]
+
+
+def test_the_one_that_is_wished_if_it_is_free(tmp_path: Path) -> None:
+    with Ports(tmp_path / "p") as mine, Ports(tmp_path / "p") as yours:
+        free = mine.reserve()
+        mine.release()
+        assert mine.reserve(free) == free
+        assert yours.reserve(free) != free

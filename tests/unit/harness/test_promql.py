@@ -567,3 +567,16 @@ def test_targets_have_to_be_up_all_through(fake, prometheus, answer, said):
         assert trouble is None
     else:
         assert said in trouble
+
+
+def test_a_target_is_known_by_its_service_or_by_its_job_where_there_is_none(fake, prometheus):
+    """On a cluster all have one job, and a label says whose service each is of."""
+    labels, values = up([1] * 12)
+    there = ({**labels, "job": "exchange", "service": "engine"}, values)
+    other = ({**labels, "job": "engine", "service": "gateway"}, up([0] * 12)[1])
+    alone = ({**labels, "job": "broker"}, values)
+    fake.says(matrix(there, other, alone))
+    for name in ("engine", "broker"):
+        assert prometheus.target_trouble("", WINDOW, targets=1, service=name) is None
+    assert "down at" in prometheus.target_trouble("", WINDOW, targets=1, service="gateway")
+    assert "0 targets" in prometheus.target_trouble("", WINDOW, targets=1, service="exchange")

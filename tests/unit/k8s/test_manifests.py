@@ -169,6 +169,29 @@ def test_the_broker_runs_as_the_contract_says():
     assert service["metadata"]["name"] == WORKLOADS["redpanda"]["spec"]["serviceName"] == "redpanda"
 
 
+@pytest.mark.parametrize(
+    ("workload", "told"),
+    [
+        ("edge-gateway", {"HTTP_PORT": "8080", "METRICS_PORT": "9091"}),
+        (
+            "me-shard",
+            {
+                "HTTP_PORT": "8080",
+                "METRICS_PORT": "9091",
+                "KAFKA_BOOTSTRAP": "redpanda:9092",
+                "WAL_SIZE_MB": "64",
+                "RING_BUFFER_SIZE": "131072",
+            },
+        ),
+    ],
+)
+def test_every_variable_is_in_the_manifest(workload, told):
+    found = {one["name"]: one.get("value") for one in container(workload)["env"]}
+    assert told.items() <= found.items()
+    ports = {f"{one['name']}_port".upper(): str(one["containerPort"]) for one in container(workload)["ports"]}
+    assert ports.items() <= found.items()
+
+
 @pytest.mark.parametrize("shard", SYMBOLS)
 def test_each_shard_is_the_one_of_the_exchange(shard):
     (made,) = documents(f"shards/{shard}/kustomization.yaml")
@@ -211,7 +234,7 @@ def test_services_have_the_ports_that_the_description_says(name):
 
 def test_the_brokers_service_has_the_port_of_the_description_and_one_to_forward():
     ports = {one["name"]: one["port"] for one in SERVICES["redpanda"]["spec"]["ports"]}
-    assert ports == {"kafka": described("redpanda").ports["kafka"], "external": 19092}
+    assert ports == {"kafka": described("redpanda").ports["kafka"], "external": 19092, "admin": 9644}
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from engine.config import Config as EngineConfig
 from experiments.cluster import ENGINE_IMAGE, GATEWAY_IMAGE, GRAFANA, PROMETHEUS, RULES
 from experiments.exchange import MULTI, SINGLE, exchange
+from gateway.config import load as load_gateway
 from verdict_harness.systems import prometheus as instrument
 from verdict_harness.systems.system import nested
 
@@ -144,6 +146,8 @@ POD = {
     "__meta_kubernetes_pod_annotation_prometheus_io_path": "/metrics",
     "__meta_kubernetes_pod_ip": "10.42.1.7",
     "__meta_kubernetes_pod_label_app_kubernetes_io_name": "me-shard-a",
+    "__meta_kubernetes_pod_label_app": "matching-engine",
+    "__meta_kubernetes_pod_label_shard": "a",
     "__meta_kubernetes_pod_phase": "Running",
     "__meta_kubernetes_pod_name": "me-shard-a-5969cc9c5b-nmtgr",
 }
@@ -153,11 +157,37 @@ def test_a_series_is_called_after_the_service_and_not_after_the_pod():
     assert relabelled(POD) == {
         "__address__": "10.42.1.7:9091",
         "__metrics_path__": "/metrics",
-        "job": "me-shard-a",
+        "app": "matching-engine",
+        "shard": "a",
+        "service": "me-shard-a",
         "instance": "me-shard-a",
     }
+    (job,) = values("prometheus")["serverFiles"]["prometheus.yml"]["scrape_configs"]
+    assert job["job_name"] == "matching-engine"
+    assert job["honor_labels"] is True  # else a shard's own label would come back as exported_shard
     # each port of a pod is found for itself; they are one target
     assert relabelled({**POD, "__address__": "10.42.1.7:9091"}) == relabelled(POD)
+
+
+def test_the_gateway_is_no_shard():
+    found = {name: label for name, label in POD.items() if not name.endswith("_shard")}
+    target = relabelled({**found, "__meta_kubernetes_pod_label_app": "edge-gateway"})
+    assert target is not None
+    assert target["app"] == "edge-gateway"
+    assert "shard" not in target
+
+
+@pytest.mark.parametrize("overlay", ["single", "multi"])
+def test_on_k3d_prometheus_and_grafana_have_a_port_of_every_node(overlay):
+    prometheus = values(f"overlays/{overlay}/prometheus")
+    assert prometheus == {"server": {"service": {"type": "NodePort", "nodePort": 30090}}}
+    assert values(f"overlays/{overlay}/grafana") == {"service": {"type": "NodePort", "nodePort": 30000}}
+
+
+def test_grafana_has_the_user_that_the_docs_name():
+    grafana = values("grafana")
+    assert (grafana["adminUser"], grafana["adminPassword"]) == ("admin", "admin")
+    assert "user `admin`, password `admin`" in (ROOT / "docs" / "kubernetes.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -189,6 +219,31 @@ def test_an_image_says_what_it_is_made_of(package):
     made_of = {source.as_posix() for source in image.sources}
     assert set(copied) <= made_of
     assert any(image.dockerfile.is_relative_to(source) for source in image.sources)
+
+
+def told(package: str) -> dict[str, str]:
+    """Return what an image's ENV lines set."""
+    text = (ROOT / IMAGES[package].dockerfile).read_text().replace("\\\n", " ")
+    lines = re.findall(r"^ENV (.*)$", text, re.MULTILINE)
+    return dict(word.split("=", 1) for line in lines for word in line.split())
+
+
+def test_the_engines_image_starts_bare_as_its_configuration_would():
+    env = told("engine")
+    bare, unset = EngineConfig.from_env(env), EngineConfig.from_env({})
+    assert env["KAFKA_BOOTSTRAP"] == bare.kafka_bootstrap == "redpanda:9092"
+    assert bare.wal_path == Path("/var/lib/matching-engine")
+    for name in ("shard_id", "symbols", "http_port", "metrics_port", "wal_size_mb", "ring_buffer_size"):
+        assert getattr(bare, name) == getattr(unset, name)
+    assert EngineConfig.from_env({**env, "SHARD_ID": "b"}).symbols[0] == "TEST-ASSET-E"
+
+
+def test_the_gateways_image_starts_bare_with_three_shards():
+    env = told("gateway")
+    multi = ROOT / "k8s" / "components" / "three-shards" / "edge-gateway.env"
+    maps = dict(line.split("=", 1) for line in multi.read_text().splitlines())
+    assert maps.items() <= env.items()
+    assert set(load_gateway(env).shards) == set("abc")
 
 
 @pytest.mark.parametrize("package", IMAGES)
