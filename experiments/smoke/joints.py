@@ -12,7 +12,7 @@ from verdict_harness.errors import WaitTimeout
 from verdict_harness.processes import web
 from verdict_harness.systems import Deployment, wait_until_scraped
 
-# What is refused, and the status and words it is refused with: contract section 2 and 3.
+# What is refused, and the status and words it is refused with: docs/reference.md.
 REFUSALS: tuple[tuple[str, dict[str, Any] | str, int, str], ...] = (
     ("engine", {"symbol": "NO-SUCH"}, 400, "Unknown symbol: NO-SUCH"),
     ("engine", {"side": "HOLD"}, 400, "side"),

@@ -131,14 +131,14 @@ def test_prometheus_scrapes_every_service(load: Performed, judge: Judge) -> None
 
 @pytest.mark.criterion("smoke.metrics", experiment="smoke")
 def test_every_metric_has_data(load: Performed, judge: Judge) -> None:
-    """Each metric of the contract has one series for each shard."""
+    """Each metric that docs/reference.md names has one series for each shard."""
     found = {metric: load.trial.final(f"count({metric})") for metric in METRICS}
     judge(found, Within(len(SYMBOLS) * count, 0 * count))
 
 
 @pytest.mark.criterion("smoke.buckets", experiment="smoke")
 def test_every_bucket_is_there(load: Performed, judge: Judge) -> None:
-    """Each histogram has the buckets that the contract names."""
+    """Each histogram has the buckets that limits are at, and those that people were told of."""
     for metric, bounds in BUCKETS.items():
         wanted = [float(bound) for bound in bounds.split()]
         either = "|".join(f"{bound:g}" + ("|1.0" if bound == 1 else "") for bound in wanted).replace(

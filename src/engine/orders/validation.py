@@ -51,7 +51,7 @@ class Rejected(Exception):  # noqa: N818 - the word of the answer's status
 def parse(body: Any, symbols: Container[str]) -> Order:
     """Make an order of a decoded JSON body, or say why it is none.  O(1).
 
-    Fields that the contract does not name are ignored, as is the price of a
+    Fields that docs/reference.md does not name are ignored, as is the price of a
     market order.  ``bool`` is not an integer here, and ``10.0`` is not either.
 
     Raises:
