@@ -201,7 +201,7 @@ def libraries(uv: str) -> list[Row]:
     """Ask uv what the locks would have if they were resolved anew: the newest that get along."""
     rows = []
     for lock, words in (
-        ("requirements.lock", ("pyproject.toml", "--group", "dev")),
+        ("requirements.lock", ("pyproject.toml", "--all-extras", "--group", "dev")),
         ("tests/integration/beside/requirements.lock", ("--group", "beside")),
     ):
         here = locked((ROOT / lock).read_text(encoding="utf-8"))
