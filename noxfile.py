@@ -28,6 +28,7 @@ SLOWEST = ("--durations=30", "--durations-min=5")  # what to look at first when 
 UNIT = ("-n", "auto", "tests/unit", "harness", "src", "tools/dependencies", "--doctest-modules", *SLOWEST)
 RUNTIME_LOCK = ROOT / "requirements-runtime.lock"
 BESIDE_LOCK = ROOT / "tests" / "integration" / "beside" / "requirements.lock"
+JUNIT = ROOT / ".nox" / "junit"
 COVERAGE = ROOT / ".nox" / "coverage"  # where pyproject.toml has its data go
 #: Most of an integration test is waiting, for a load to end or for a program to start.
 WORKERS = str(min(8, 2 * (os.cpu_count() or 1)))
@@ -93,8 +94,11 @@ def python(session: nox.Session, version: str = HERE, base: str = sys.executable
 
 
 def pytest(session: nox.Session, *words: str) -> None:
-    """Run pytest in the locked environment; words after ``--`` come last and so win."""
-    run_pytest(session, *words, *session.posargs)
+    """Run pytest in the locked environment; words after ``--`` come last and so win.
+
+    For whoever shows tests elsewhere, ``.nox/junit`` has what came of each session as JUnit XML.
+    """
+    run_pytest(session, f"--junitxml={JUNIT / session.name}.xml", *words, *session.posargs)
 
 
 def run_pytest(session: nox.Session, *words: str) -> None:
