@@ -51,6 +51,8 @@ class Load:
         died: which service died, so that the load was ended; empty if none did.
         died_at: unix seconds when that was seen, by the clock where k6 ran; ``None`` if none did.
         full: whether k6 had as many virtual users as it may when an order found none free.
+        began: unix seconds when the load began, by the clock where k6 ran; ``None`` in an older record, whose
+            window says it unless the load had ended before it was to be judged.
         unpushed: why what Prometheus has of k6's samples is not whole; empty if it is.
     """
 
@@ -83,11 +85,14 @@ class Load:
     died_at: float | None = None
     full: bool = False
     unpushed: str = ""
+    began: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON; :meth:`from_json` undoes this."""
         content = asdict(self)
         content["failed"] = None if math.isnan(self.failed) else self.failed
+        if self.began is None:  # an older record is read back as it was written
+            del content["began"]
         return content
 
     @classmethod

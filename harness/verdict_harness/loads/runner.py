@@ -109,7 +109,7 @@ def run_load(  # noqa: PLR0913 - each is one independent question about a load
     died_at = run.died_at and run.died_at + remains.ahead
     course = Course(ended, died_at, log.full, witness.read(brief.witness).stalls)
     orders = trace(raw, arrivals, course)
-    window, short = _window(raw, orders, arrivals, (started + remains.ahead, ended), settle)
+    whole, window, short = _window(raw, orders, arrivals, (started + remains.ahead, ended), settle)
     unscheduled = planned if arrivals is None else None
     load = Load(
         name=name,
@@ -118,6 +118,7 @@ def run_load(  # noqa: PLR0913 - each is one independent question about a load
         started=started,
         ended=ended - remains.ahead,
         window=window,
+        began=whole.start,
         offered=planned,
         **derived(raw, window),
         exit_status=remains.status,
@@ -235,8 +236,8 @@ class _Run:
 
 def _window(
     raw: Raw, orders: Orders, arrivals: Arrivals | None, ran: tuple[float, float], settle: float
-) -> tuple[Window, list[Trouble]]:
-    """Return the judged part of the load, and what is wrong with it.
+) -> tuple[Window, Window, list[Trouble]]:
+    """Return the load's time, the judged part of it, and what is wrong with that.
 
     Args:
         raw: its raw samples.
@@ -257,6 +258,6 @@ def _window(
         last = max(last, min(orders.began + arrivals.seconds, ended))
     whole = Window(first, max(last, first + 0.001))
     if not raw.requests or settle < whole.seconds:
-        return whole.skip(settle) if raw.requests else whole, found
+        return whole, whole.skip(settle) if raw.requests else whole, found
     text = f"the load ended after {whole.seconds:g} s, within the {settle:g} s that are not judged"
-    return whole, [*found, Trouble(text, "k6", "PASS")]
+    return whole, whole, [*found, Trouble(text, "k6", "PASS")]

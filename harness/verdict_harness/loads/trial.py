@@ -87,7 +87,7 @@ class Trial(ClientSide, ServerSide):
 
     Attributes:
         load: what k6 did.
-        began: unix seconds of the load's first request.
+        began: unix seconds when the load began.
         window: the judged part: the load less its settling time.
         whole: from before the first request to a scrape after the last, for totals.
         trouble: every reason why nothing may be concluded from it.
@@ -108,7 +108,7 @@ class Trial(ClientSide, ServerSide):
         self.load = load = Load.from_json(record["load"])
         self.kept = Kept(directory, load)
         self.window = load.window
-        self.began = load.window.start - record["settle"]
+        self.began = load.window.start - record["settle"] if load.began is None else load.began
         self.whole = Window(*record["whole"])
         self._prometheus = Prometheus(prometheus or record["prometheus"], evidence)
         self.watched = Watched(

@@ -20,6 +20,14 @@ def test_a_part_is_of_the_judged_seconds_and_an_entire_load_of_all():
     assert whole.entire.part(0, 15).window == Window(1000.0, 1015.0)
 
 
+def test_a_load_that_ended_before_it_was_to_be_judged_began_when_it_did():
+    assert trial().began == 1000.0, "an older record: the settling time before its window"
+    ended = trial(began=1010.0)
+    assert ended.began == 1010.0
+    assert ended.part(0, 5).window == Window(1010.0, 1015.0)
+    assert "began" not in trial().load.to_json()
+
+
 def test_what_k6_could_not_hand_over_speaks_against_its_own_series_alone():
     torn = trial(unpushed="k6 could not hand its samples over 1 times")
     torn._prometheus = Mock()
