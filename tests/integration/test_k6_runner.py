@@ -160,6 +160,7 @@ def test_settling_time_is_not_judged(deployment: LocalDeployment, tmp_path: Path
 def test_ended_before_it_settled(deployment: LocalDeployment, tmp_path: Path) -> None:
     load = run(deployment, script(tmp_path), tmp_path, settle=30.0)
     assert any("within the 30 s that are not judged" in trouble for trouble in texts(load))
+    assert load.began == load.window.start, "and not 30 s before"
 
 
 def test_a_closed_port(deployment: LocalDeployment, tmp_path: Path) -> None:
