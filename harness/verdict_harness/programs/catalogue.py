@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 _MB = 1_000_000
 
-GO_VERSION = "1.26.6"
+GO_VERSION = "1.27.3"
 JAVA_VERSION = "25.0.2.1"
 K6_VERSION = "1.8.1"
-PROMETHEUS_VERSION = "3.15.0"
-KAFKA_VERSION = "4.1.1"
+PROMETHEUS_VERSION = "3.16.0"
+KAFKA_VERSION = "4.4.0"
 
 K6_PACKAGES = ("go.k6.io/k6",)
 PROMETHEUS_MODULE = "github.com/prometheus/prometheus"
@@ -120,7 +120,7 @@ SPECS = {
         ),
         Spec("kafka", "KAFKA_LIBS", "4.0", KAFKA, "lib", r"kafka_2\.13-(\d[\d.]*)\.jar$"),
         # what the pinned modules ask for
-        Spec("go", "GO", "1.26", GO, "go/bin/go", r"^go version go(\d\S*)", ("version",)),
+        Spec("go", "GO", "1.26.7", GO, "go/bin/go", r"^go version go(\d\S*)", ("version",)),
     )
 }
 
