@@ -398,7 +398,7 @@ def bench(session: nox.Session) -> None:
 
 def uv(session: nox.Session) -> str:
     """Return uv, which is there for the locks alone, in the version that wrote them."""
-    wanted = "uv==0.13.8"
+    wanted = "uv==0.13.9"
     environment = ROOT / ".nox" / wanted
     if not (environment / "bin" / "uv").exists():
         session.run(sys.executable, "-m", "venv", str(environment), external=True)

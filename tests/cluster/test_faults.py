@@ -29,7 +29,7 @@ BROKER_AT, BROKER_FOR = 42.0, 17.0  # long enough for two scrapes when nothing i
 IMAGES = (
     "python:3.11-slim-bookworm",
     "redpandadata/redpanda:v26.1.14",
-    "prom/prometheus:v3.15.0",
+    "prom/prometheus:v3.16.0",
     "grafana/k6:1.8.1",
 )
 

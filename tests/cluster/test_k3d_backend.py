@@ -95,7 +95,7 @@ def variant(directory: Path, patch: str) -> System:
 @pytest.fixture(scope="module")
 def tools(needed: Callable[..., None]) -> None:
     """Everything that the backend needs; else the test is skipped."""
-    needed("python:3.11-slim-bookworm", "prom/prometheus:v3.15.0")
+    needed("python:3.11-slim-bookworm", "prom/prometheus:v3.16.0")
 
 
 @pytest.fixture(scope="module")

@@ -203,7 +203,14 @@ def test_an_image_has_exactly_what_the_lock_says(image):
     assert installed == wanted
 
 
+def test_a_bare_image_starts(image):
+    """With no variable at all: beside a broker and shards by the names of their Services, not there yet."""
+    with running(image, env={}) as container:
+        assert healthy(container)["status"] == "UP"
+        assert stopped(container) == 0
+
+
 def test_without_its_configuration_the_gateway_says_what_is_missing(gateway_image):
-    with running(gateway_image, env={}) as container:
+    with running(gateway_image, env={"ME_SHARD_MAP": ""}) as container:
         assert ended(container) == 2
         assert "ME_SHARD_MAP: not set" in log(container)

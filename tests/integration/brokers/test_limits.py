@@ -64,7 +64,7 @@ class Node(NamedTuple):
         """Change what the engine's client may send, by the tool that comes with the broker."""
         tool = [str(provide("java").path), "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
         tool += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", f"{provide('kafka').path}/*"]
-        tool += ["kafka.admin.ConfigCommand", "--bootstrap-server", self.bootstrap, "--alter"]
+        tool += ["org.apache.kafka.tools.ConfigCommand", "--bootstrap-server", self.bootstrap, "--alter"]
         tool += ["--entity-type", "clients", "--entity-name", "me-shard-a", *change.split()]
         subprocess.run(tool, check=True, capture_output=True, timeout=60)
 
