@@ -20,7 +20,7 @@ from experiments.broker import TOPICS, Event, read
 from experiments.exchange import BROKER
 from verdict_harness.errors import EvidenceError, HarnessError, Inconclusive, ServiceDied, WaitTimeout
 from verdict_harness.loads import Stage
-from verdict_harness.processes import Answer, Pending, ask, until
+from verdict_harness.processes import Answer, Pending, ask, until, web
 from verdict_harness.record import Json
 from verdict_harness.systems import Deployment, System
 
@@ -195,9 +195,9 @@ def _ask(deployment: Deployment, query: str, *, patient: bool = False) -> list[t
     Raises:
         Pending: it did not answer; nothing at all if ``patient``.
     """
-    url = f"{deployment.prometheus}/api/v1/query"
     try:
-        return ask(url, _values, params={"query": query}, timeout=10.0)
+        with web.client(deployment.prometheus) as client:
+            return ask("/api/v1/query", _values, params={"query": query}, timeout=10.0, client=client)
     except Pending:
         if patient:
             return []

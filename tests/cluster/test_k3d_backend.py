@@ -152,8 +152,14 @@ class TestUp:
         put(web, "/mark", "here")
         assert get(web, "/mark") == "here"
         assert web.inside("web").url == "http://web.small.svc:8080"
-        (up,) = until("web to be up", lambda: ask(web, 'up{job="web"} == 1') or None, timeout=60)
-        assert set(up["metric"]) == {"__name__", "job", "instance"}
+        (up,) = until("web to be up", lambda: ask(web, 'up{service="web"} == 1') or None, timeout=60)
+        # nothing of the pod but what it is labelled with for this: a new one continues its series
+        assert up["metric"] == {
+            "__name__": "up",
+            "job": "matching-engine",
+            "instance": "web",
+            "service": "web",
+        }
         (found,) = until("its rule", lambda: ask(web, "small:requests:sum") or None, timeout=60)
         assert found["value"][1] == "7"
         assert "listening" in web.logs("web")

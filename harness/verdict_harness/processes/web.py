@@ -44,13 +44,15 @@ def client(url: str, *, timeout: float = TIMEOUT, auth: Auth | tuple[str, str] |
     Args:
         url: base URL.
         timeout: seconds for each step of a request.
-        auth: whom to log in as.
+        auth: whom to log in as; by default as an address says that has a login
+            (:class:`~verdict_harness.systems.Address`).
 
     >>> with client("http://127.0.0.1:9090", timeout=2.0) as prometheus:
     ...     prometheus.base_url.port, prometheus.trust_env
     (9090, False)
     """
     near = is_near(url)
+    auth = auth or getattr(url, "login", None)
     if near and not url.startswith("https:"):
         hooks = {"request": [_stay_plain]}
         return Client(

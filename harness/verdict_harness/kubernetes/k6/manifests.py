@@ -32,7 +32,7 @@ _SCRATCH = "2Gi"
 LOOK_OUT = f"""
 k6_says() {{
   if command -v wget >/dev/null; then
-    wget -q -T 2 -O - http://{ADDRESS}/v1/status
+    http_proxy='' wget -q -T 2 -O - http://{ADDRESS}/v1/status
   else
     bash -c 'exec 3<>/dev/tcp/{ADDRESS.replace(":", "/")} || exit
       printf "GET /v1/status HTTP/1.0\\r\\n\\r\\n" >&3
