@@ -152,7 +152,7 @@ def test_the_rendered_prometheus_has_the_rules_and_scrapes_pods(template):
     assert yaml.safe_load(files["recording_rules.yml"]) == rules
     configuration = yaml.safe_load(files["prometheus.yml"])
     assert configuration["rule_files"] == ["/etc/config/recording_rules.yml"]
-    assert [job["job_name"] for job in configuration["scrape_configs"]] == ["pods"]
+    assert [job["job_name"] for job in configuration["scrape_configs"]] == ["matching-engine"]
     (scrape,) = configuration["scrape_configs"]
     assert scrape["kubernetes_sd_configs"][0]["namespaces"] == {"names": ["matching-engine"]}
     assert "${1}:${2}" in [rule.get("replacement") for rule in scrape["relabel_configs"]]
