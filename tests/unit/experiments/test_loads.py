@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from experiments.judging.performed import SCRAPE
 from experiments.loads import PROFILES, Workload
 from verdict_harness.errors import Inconclusive
 from verdict_harness.systems import Endpoint
@@ -78,6 +79,15 @@ def test_as_many_orders_are_judged_as_a_p99_takes(name, variant, profile):
     load = Workload.of(name, profile, variant)
     if (name, profile) != ("A1", "quick"):  # its p95 is asked for
         assert load.orders_in(load.settle, load.seconds) >= 300
+
+
+@pytest.mark.parametrize(("name", "variant"), ALL)
+@pytest.mark.parametrize("profile", ["full", "quick"])
+def test_between_scrapes_there_are_enough_too(name, variant, profile):
+    """What the system counted before the first scrape of the judged part is not judged."""
+    load = Workload.of(name, profile, variant)
+    least = 59 if (name, profile) == ("A1", "quick") or name == "smoke" else 299  # for a bounded p95, or p99
+    assert load.orders_in(load.settle + SCRAPE, load.seconds) >= least
 
 
 def test_the_orders_of_a_ramp_are_the_area_under_it():
