@@ -92,6 +92,8 @@ def take_over(config: pytest.Config, marked: list[pytest.Item]) -> None:
     """Have the criteria of ``marked`` judged, unless tests are only listed."""
     # a marker that could not be read ended the collection; pytest calls this all the same
     items = sorted((item for item in marked if CRITERION in item.stash), key=_order)
+    if not items:
+        return
     criteria = {item: item.stash[CRITERION] for item in items}
     known: dict[str, Criterion] = {}
     for criterion in criteria.values():

@@ -41,6 +41,20 @@ def test_a_session_without_criteria_is_left_alone(judged):
     ended.result.assert_outcomes(passed=1, failed=1)
 
 
+def test_a_mark_that_comes_after_the_markers_were_read_makes_no_run(judged, pytester):
+    """Such a test is judged by nobody, and a run of no criterion would say something of none."""
+    pytester.makeconftest("""
+        import pytest
+        @pytest.hookimpl(trylast=True)
+        def pytest_collection_modifyitems(items):
+            for item in items:
+                item.add_marker(pytest.mark.criterion("A2.late", "A2"))
+        """)
+    ended = judged("def test_a():\n    pass", "-v")
+    assert ended.status == 0
+    assert not (ended.root / "runs").exists()
+
+
 @pytest.mark.parametrize(
     "words", [("--collect-only",), ("--setup-plan",), ("-k", "nothing"), ("--markers",), ("--fixtures",)]
 )
