@@ -6,7 +6,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ..errors import CommandError, HarnessError
 from ..processes import Completed, command, progress
 from ..systems import Chart
 from .kubectl import Kubectl
+from .objects import images
 
 # A label, and not the description: that one is written only when an installation succeeds.
 LABEL, OURS = "verdict-harness", "made-by-it"
@@ -44,7 +45,7 @@ class Helm:
         except HarnessError:
             return []
         found = (one for one in yaml.safe_load_all(rendered.stdout) if isinstance(one, dict))
-        return list(dict.fromkeys(image for one in found if not _of_a_test(one) for image in _images(one)))
+        return images(one for one in found if not _of_a_test(one))
 
     def owner(self, chart: Chart) -> str:
         """Return whose release of that name there is: ``"ours"``, ``"theirs"``; ``""`` if there is none."""
@@ -159,16 +160,3 @@ def _of_a_test(manifest: Mapping[str, Any]) -> bool:
     """Whether Helm makes this only when somebody asks for the chart's tests."""
     hooks = str(((manifest.get("metadata") or {}).get("annotations") or {}).get(_HOOK, "")).split(",")
     return all(hook.strip().startswith("test") for hook in hooks)
-
-
-def _images(value: object) -> Iterator[str]:
-    """Yield whatever image is named in ``value``, in its order."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            if key == "image" and isinstance(inner, str):
-                yield inner
-            else:
-                yield from _images(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _images(inner)

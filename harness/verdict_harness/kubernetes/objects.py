@@ -100,13 +100,20 @@ def with_namespaces(objects: Sequence[Object], names: Iterable[str]) -> list[Obj
 
 
 def images(objects: Iterable[Object]) -> list[str]:
-    """Return every image that pods of ``objects`` run, each once."""
-    found: dict[str, None] = {}
-    for one in objects:
-        pod = one.get("spec", {}).get("template", {}).get("spec", {})
-        for container in (*pod.get("initContainers", ()), *pod.get("containers", ())):
-            found[container["image"]] = None
-    return list(found)
+    """Return every image that ``objects`` name, however deep their pods are in them, each once."""
+    return list(dict.fromkeys(image for one in objects for image in _named(one)))
+
+
+def _named(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key == "image" and isinstance(inner, str):
+                yield inner
+            else:
+                yield from _named(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _named(inner)
 
 
 def ours(kubectl: Kubectl, objects: Sequence[Object]) -> list[Object]:
