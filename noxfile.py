@@ -103,8 +103,10 @@ def pytest(session: nox.Session, *words: str) -> None:
 
 def run_pytest(session: nox.Session, *words: str) -> None:
     """Run pytest; after Ctrl-C it gets the time that it takes to end what runs and write its verdict."""
-    measure = ("coverage", "run", "-m") if os.environ.get("COVERAGE") else ()
-    COVERAGE.mkdir(parents=True, exist_ok=True)
+    measure: tuple[str, ...] = ()
+    if os.environ.get("COVERAGE"):
+        COVERAGE.mkdir(parents=True, exist_ok=True)
+        measure = ("coverage", "run", "-m")
     session.run(python(session), "-m", *measure, "pytest", *words, external=True, interrupt_timeout=None)
 
 
@@ -273,13 +275,8 @@ def integration(session: nox.Session) -> None:
     """Run the tests on real programs: k6, Prometheus, Kafka, the engine and the gateway."""
     python(session)
     tools_ready(session)
-    words = (
-        "-n",
-        WORKERS,
-        "--dist",
-        "loadfile",
-        "--no-loadscope-reorder",
-    )  # the tests know which file is long
+    # the tests know which file is long, and which test goes where
+    words = ("-n", WORKERS, "--dist", "loadfile", "--no-loadscope-reorder")
     pytest(session, *words, *SLOWEST, "tests/integration")
 
 

@@ -12,7 +12,6 @@ from typing import Self
 
 from ..figures import duration
 from ..processes import Answer, Pending, ask, progress, web
-from ..systems import login_of
 
 _INTERVAL = 1.0
 _FIGURES_INTERVAL = 2.0
@@ -81,7 +80,7 @@ class Live:
                 progress.status(f"{self._name}: {went}, {to_go} to go{figures}")
 
     def _client(self) -> web.Client:
-        return web.client(self._prometheus, timeout=_TIMEOUT, auth=login_of(self._prometheus))
+        return web.client(self._prometheus, timeout=_TIMEOUT)
 
     def _figures(self, client: web.Client, range_: str) -> str:
         every = f"k6_http_reqs_total{{{self._selector}}}"

@@ -9,7 +9,6 @@ from typing import Any
 
 from ..errors import WaitTimeout
 from ..processes import Pending, until, web
-from .address import login_of
 from .prometheus import query
 from .recorded import seconds
 
@@ -31,7 +30,7 @@ def wait_until_covered(url: str, moment: float, rules: Collection[str]) -> str:
     Returns:
         What was waited for in vain; empty if all came. Whether it matters, the samples themselves tell.
     """
-    with web.client(url, auth=login_of(url)) as client:
+    with web.client(url) as client:
         try:
             until(
                 "a scrape after the load's end",

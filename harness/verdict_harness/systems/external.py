@@ -191,7 +191,7 @@ class ExternalDeployment:
                 )
         with (
             _blame(PROMETHEUS_VARIABLE, self._prometheus),
-            web.client(self._prometheus, timeout=_TIMEOUT, auth=self._prometheus.login) as client,
+            web.client(self._prometheus, timeout=_TIMEOUT) as client,
         ):
             until(
                 "Prometheus to answer a query",

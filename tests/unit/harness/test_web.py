@@ -1,6 +1,7 @@
 """HTTP clients: no proxy towards this machine, whatever the environment says, and certificates."""
 
 import ast
+import base64
 import json
 import ssl
 import threading
@@ -37,11 +38,13 @@ class Server:
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.asked: list[str] = []
+        self.logins: list[str | None] = []
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 owner.asked.append(self.path)
+                owner.logins.append(self.headers["Authorization"])
                 body = json.dumps({"status": "success", "data": {"result": [], "activeTargets": []}}).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
@@ -170,6 +173,15 @@ def test_what_is_far_away_goes_by_the_proxy(proxy: Server) -> None:
     with web.client("http://far.example") as client:
         client.get("/x")
     assert proxy.asked == ["http://far.example/x"]
+
+
+def test_who_has_a_login_logs_in(server: Server) -> None:
+    address = Address.of(server.url.replace("//", "//me:secret@"))
+    with web.client(address) as client:
+        client.get("/x")
+    with web.client(server.url) as client:
+        client.get("/x")
+    assert server.logins == [f"Basic {base64.b64encode(b'me:secret').decode()}", None]
 
 
 @pytest.fixture(scope="module")
