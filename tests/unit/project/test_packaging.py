@@ -9,8 +9,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+
+from tools.dependencies.licences import needed
 
 ROOT = Path(__file__).parents[3]
 
@@ -55,24 +55,9 @@ def test_every_requirement_is_locked_with_hashes():
     assert not {re.split(r"[><=~ ]", word)[0].lower() for word in wanted} - locked
 
 
-def needed(name: str) -> dict[str, importlib.metadata.Distribution]:
-    """What is installed with the distribution ``name`` and no extra, by name."""
-    found: dict[str, importlib.metadata.Distribution] = {}
-    wanted = [name]
-    while wanted:
-        one = canonicalize_name(wanted.pop())
-        if one not in found:
-            found[one] = importlib.metadata.distribution(one)
-            requirements = map(Requirement, found[one].requires or ())
-            wanted += [
-                each.name for each in requirements if not each.marker or each.marker.evaluate({"extra": ""})
-            ]
-    return found
-
-
 def test_another_team_gets_a_thin_wheel(wheel):
     """At most 25 packages and 25 MB, without the bytecode that Python adds."""
-    packages = needed("verdict-harness")
+    packages = {name: importlib.metadata.distribution(name) for name in needed(["verdict-harness"])}
     assert len(packages) <= 25, sorted(packages)
     assert {"httpx", "pytest", "markupsafe"} <= set(packages), "what packages need is followed"
     size = {
