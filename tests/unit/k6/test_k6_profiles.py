@@ -16,7 +16,7 @@ SCRIPTS = sorted(K6.glob("*.js"))
 
 # id: script, target, orders per second, seconds (full), seconds (quick), depth and levels by shard
 CONTRACT: dict[str, tuple[str, str, float, int, int, dict[str, tuple[int, int]]]] = {
-    "A1": ("test-asr1-a1-warmup.js", "shard", 500 / 60, 120, 12, {"a": (500, 50)}),
+    "A1": ("test-asr1-a1-warmup.js", "shard", 500 / 60, 120, 18, {"a": (500, 50)}),
     "A2": ("test-asr1-a2-normal-load.js", "shard", 17, 300, 40, {"a": (500, 50)}),
     "A3": ("test-asr1-a3-depth-variation.js", "shard", 17, 180, 31, {"a": (1000, 100)}),
     "A4": ("test-asr1-a4-kafka-degradation.js", "shard", 17, 180, 48, {"a": (500, 50)}),
