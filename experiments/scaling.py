@@ -27,24 +27,24 @@ MOST = 4000.0  # orders/s that k6 can offer
 
 
 def claim(run: Run) -> Claim:
-    """Return what is to be shown, as finely as the profile has time for."""
-    if run.quick:
-        width, short, long, trials = 1.05, 4.0, 8.0, 26
-    else:
-        width, short, long, trials = 1.02, 5.0, 20.0, 40
-    return Claim(len(SHARDS), FACTOR, START, MOST, width, short, long, trials)
+    """Return what is to be shown, with as many and as long trials as the profile has time for."""
+    short, long, pairs = (4.0, 8.0, 14) if run.quick else (5.0, 20.0, 20)
+    return Claim(len(SHARDS), FACTOR, START, MOST, short=short, long=long, pairs=pairs)
 
 
-def p99(load: Trial, arm: Arm) -> Estimate | NoValue:
+def shards(ask: Ask) -> tuple[str, ...]:
+    """Return whose symbols the orders of a trial are for."""
+    return SHARDS if ask.arm is Arm.MANY else SHARDS[ask.part : ask.part + 1]
+
+
+def p99(load: Trial, ask: Ask) -> Estimate | NoValue:
     """Return how long matching took; what was received and never matched was infinitely slow."""
-    shards = SHARDS if arm is Arm.MANY else SHARDS[:1]
-    return load.server.quantile(0.99, MATCHING, due="me_orders_received_total", shard=shards)
+    return load.server.quantile(0.99, MATCHING, due="me_orders_received_total", shard=shards(ask))
 
 
-def behind(deployment: Deployment, arm: Arm) -> float:
+def behind(deployment: Deployment, ask: Ask) -> float:
     """Return of how many orders the events wait for the broker."""
-    shards = SHARDS if arm is Arm.MANY else SHARDS[:1]
-    return sum(backlog(deployment, shard) for shard in shards)
+    return sum(backlog(deployment, shard) for shard in shards(ask))
 
 
 def search(stage: Stage) -> Capacity:
@@ -52,19 +52,17 @@ def search(stage: Stage) -> Capacity:
     run = stage.run
 
     def load(name: str, ask: Ask) -> Plan:
-        shards = SHARDS if ask.arm is Arm.MANY else SHARDS[:1]
-        settle = SETTLE
+        seconds = SETTLE + ask.seconds
         return constant.plan(
-            name, run.run_id, rate=ask.rate, seconds=settle + ask.seconds, settle=settle, shards=shards
+            name, run.run_id, rate=ask.rate, seconds=seconds, settle=SETTLE, shards=shards(ask)
         )
 
-    services = [shard_service(shard) for shard in SHARDS]
     return Capacity(
         stage=stage,
         name="B3-scaling",
         claim=claim(run),
         load=load,
-        parts={Arm.ONE: services[:1], Arm.MANY: services},
+        parts=[shard_service(shard) for shard in SHARDS],
         shared=[GATEWAY, BROKER],
         p99=p99,
         backlog=behind,

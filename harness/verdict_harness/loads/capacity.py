@@ -4,34 +4,42 @@
 same trials lead to the same answer, so that a stored run is judged again by replaying them, and each path
 has a test.
 
-The claim is judged with one search and not by two capacities. *U* is a rate that one part does **not**
-sustain; if many sustain ``factor`` times *U*, the claim holds, whatever one part's capacity is exactly.
-*L* is a rate that one part sustains; if many do not sustain ``factor`` times *L*, it does not hold.
+What one part sustains is not one number: it differs from trial to trial, and it drifts with the machine
+over minutes, by more than what is to be told. So no capacity is measured and then held against another.
+The claim is judged by **pairs**: a rate is offered to one part, and ``factor`` times that to many, right
+after each other and in turns of order; what drifts more slowly than a pair lasts is in both.
 
-1. Short trials on one part: times 1.3 until not sustained (or down until sustained), then halved in log
-   space until U and L are a ``width`` apart.
-2. A bound counts only when no further trial could overturn it: two of three long trials agree (the rule of
-   the IETF's MLRsearch draft, with three trials). A rate that turns out the other way moves the bracket.
-3. At U the part itself must have been full. If something else broke, U says nothing of the part, and a
-   denominator that is too low is the one way to a wrong PASS.
-4. Many parts at ``factor`` times U; where these don't sustain it, L is confirmed, and many at ``factor``
-   times L.
-5. The bound that the verdict rests on is tried once more, for drift of the machine; if it no longer holds,
-   by two of three, the bracket moves and what rests on it is tried again.
+1. Short trials on one part: times 1.3 until a rate is not sustained (or down until one is), then halved in
+   log space until the two are ``width`` apart. That is where pairs begin.
+2. Pairs of long trials. Both sustained: the next rate is a ``stride`` higher. Neither: a stride lower. One
+   part did not and many did: the pair speaks *for* the claim. One did and many did not: *against* it. Either
+   way the next pair is of the same rate. Strides in one direction get longer. One is each part in turn.
+3. If many sustained less than ``factor`` times what one does, no more than half of the pairs that speak at
+   all would speak for it. The search ends as soon as chance would make so many of them for it (or against)
+   in one search of twenty: :data:`FOR`, :data:`AGAINST`.
+
+A trial of one part counts as not sustained only if that part was full: if something else broke, it says
+nothing of the part, and a denominator that is too low is the one way to a wrong PASS.
 """
 
 from __future__ import annotations
 
 import enum
 import math
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
-GROWTH = 1.3  # from one short trial to the next, until the bracket is found
-MAJORITY = 2  # of three: what no third trial could overturn
-VOIDS = 3  # trials at one rate that may come to nothing
-MOVES = 6  # times that a confirmed bound may turn out to be the other one
+GROWTH = 1.3  # from one short trial to the next, until there is one that is not sustained
+VOIDS = 3  # trials in a row that may come to nothing
+FULL = 0.9  # share of its CPU that a part must have used for a rate to be called more than it can do
+LEAST = 50.0  # times below the first rate: what sustains not even that is broken
+#: Pairs for the claim that are enough, and how many may then be against it. If it just does not hold, chance
+#: makes that of one search in twenty at the most: the test of signs, looked at after each pair.
+FOR = ((5, 0), (8, 1), (10, 2))
+#: Pairs against the claim that are enough, with how many for it. More are asked for than above, because three
+#: parts that each vary by chance break a little sooner than one does: 1.6 % by the same arithmetic.
+AGAINST = ((7, 0), (10, 1), (12, 2))
 
 
 class Arm(enum.Enum):
@@ -58,24 +66,27 @@ class Claim:
         factor: how many times a single part's rate they are to sustain: 2.7 for 90 % of three.
         start: orders/s at which the search begins.
         most: orders/s that the generator can offer.
-        width: U / L at which the bracket is narrow enough: 1.02 for 2 %.
+        width: how far apart the rates are, as a quotient, between which pairs begin: 1.07 for 7 %.
+        stride: from one pair's rate to the next: 1.04 for 4 %.
         short: seconds of a trial that only searches.
-        long: seconds of a trial that counts.
-        trials: how many there may be; what is not decided by then stays open.
+        long: seconds of a trial of a pair.
+        pairs: how many there may be; what is not decided by then stays open.
     """
 
     parts: int
     factor: float
     start: float
     most: float
-    width: float = 1.02
+    width: float = 1.07
+    stride: float = 1.04
     short: float = 5.0
     long: float = 20.0
-    trials: int = 60
+    pairs: int = 20
 
     def __post_init__(self) -> None:
         ordered = 0 < self.start <= self.most and 0 < self.short <= self.long
-        if not (self.parts > 1 and 1 < self.factor <= self.parts and self.width > 1 and ordered):
+        fine = self.width > 1 and self.stride > 1 and self.pairs > 0
+        if not (self.parts > 1 and 1 < self.factor <= self.parts and fine and ordered):
             raise ValueError(f"a claim that can't be searched for: {self}")
 
 
@@ -88,12 +99,14 @@ class Ask:
         rate: orders/s, constant.
         seconds: how long it is judged.
         why: in a few words, for the person who waits.
+        part: which of the parts is the one, from 0.
     """
 
     arm: Arm
     rate: float
     seconds: float
     why: str
+    part: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +135,21 @@ class Ruling(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """A rate on one part and ``factor`` times it on many, tried right after each other.
+
+    Attributes:
+        rate: orders/s that one part was offered.
+        one: whether that was sustained.
+        many: whether many sustained ``factor`` times it.
+    """
+
+    rate: float
+    one: bool
+    many: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Conclusion:
     """The end of a search.
 
@@ -130,218 +158,184 @@ class Conclusion:
         lo: the true factor is at least this.
         hi: the true factor is at most this; infinite where nothing bounds it.
         reason: one sentence.
-        exceeded: U, the lowest rate that one part was confirmed not to sustain; ``None`` if there is none.
-        sustained: L, the highest rate that one part sustained; ``None`` if there is none.
+        pairs: those that were tried, in order.
     """
 
     ruling: Ruling
     lo: float
     hi: float
     reason: str
-    exceeded: float | None = None
-    sustained: float | None = None
+    pairs: tuple[Pair, ...] = ()
 
 
-#: Share of its CPU that a part must have used for a rate to be called more than it can do.
-FULL = 0.9
+class _OpenError(Exception):
+    """The search can't go on: why."""
+
+
+_Search = Generator[Ask, Trial, Conclusion]
 
 
 def step(claim: Claim, trials: Sequence[Trial]) -> Ask | Conclusion:
     """Return the next trial, or what came out.
 
     >>> claim = Claim(parts=3, factor=2.7, start=100, most=3000)
-    >>> step(claim, [])
-    Ask(arm=<Arm.ONE: 'one'>, rate=100, seconds=5.0, why='looking for a rate that one does not sustain')
+    >>> asked = step(claim, [])
+    >>> asked.arm, asked.rate, asked.seconds
+    (<Arm.ONE: 'one'>, 100, 5.0)
     """
-    found = _Search(claim, trials).next()
-    if isinstance(found, Ask) and len(trials) >= claim.trials:
-        return Conclusion(Ruling.OPEN, 0.0, math.inf, f"{len(trials)} trials did not decide it")
-    return found
+    search = _search(claim)
+    asked = next(search)
+    for trial in trials:
+        try:
+            asked = search.send(trial)
+        except StopIteration as end:
+            found: Conclusion = end.value
+            return found
+    return asked
 
 
-class _Search:
-    """What is known after some trials."""
+def _search(claim: Claim) -> _Search:
+    pairs: list[Pair] = []
+    try:
+        rate = yield from _begin(claim)
+        yield from _paired(claim, rate, pairs)
+    except _OpenError as error:
+        return Conclusion(Ruling.OPEN, *_interval(claim, pairs), str(error), tuple(pairs))
+    return _ruled(claim, pairs)
 
-    def __init__(self, claim: Claim, trials: Sequence[Trial]) -> None:
-        self.claim = claim
-        self.trials = trials
 
-    def next(self) -> Ask | Conclusion:
-        """Go through the steps in order; each yields a trial, an end, or what the next one needs."""
-        bracket = self._bracket()
-        if not isinstance(bracket, tuple):
-            return bracket
-        bounds = self._upper(*bracket)
-        if not isinstance(bounds, tuple):
-            return bounds
-        low, high = bounds
-        if weak := self._not_full(high):
-            return self._open(weak, low, high)
-        many = self._majority(Arm.MANY, self.claim.factor * high, "whether many sustain so many times that")
-        if many is Outcome.SUSTAINED:
-            return self._again(high, Outcome.EXCEEDED) or self._holds(low, high)
-        if not isinstance(many, Outcome):
-            return many
-        return self._against(low, high)
-
-    def _bracket(self) -> tuple[float, float] | Ask | Conclusion:
-        """Return L and U of short trials, close to each other."""
-        low, high, rate = 0.0, math.inf, self.claim.start
-        for _ in range(10_000):  # bounded by the trials: each round needs one more of them
-            found = self._once(rate)
-            if not isinstance(found, Outcome):
-                return found
-            low, high = (max(low, rate), high) if found is Outcome.SUSTAINED else (low, min(high, rate))
-            if low and high < math.inf and high / low <= self.claim.width * (1 + 1e-9):
-                return low, high
-            if high == math.inf and low >= self.claim.most:
-                return self._open(f"one sustains {low:.4g}/s, and no more can be offered", low, None)
-            if not low and high < self.claim.start / 50:
-                return self._open(f"one does not even sustain {high:.3g}/s", None, high)
-            if high == math.inf:
-                rate = min(low * GROWTH, self.claim.most)
-            elif not low:
-                rate = high / GROWTH
-            else:
-                rate = math.sqrt(low * high)
-        raise AssertionError("a search without end")
-
-    def _upper(self, low: float, high: float) -> tuple[float, float] | Ask | Conclusion:
-        """Return L and U with U confirmed; one that is sustained after all moves the bracket up."""
-        for _ in range(MOVES):
-            found = self._majority(Arm.ONE, high, "whether one really does not sustain it")
-            if not isinstance(found, Outcome):
-                return found
-            if found is Outcome.EXCEEDED and not self._overturned(high, Outcome.EXCEEDED):
-                return low, high
-            low, high = high, high * self.claim.width
-            if high > self.claim.most:
-                return self._open(f"one sustains {low:.4g}/s, and no more can be offered", low, None)
-        return self._open(
-            f"one sustained each of {MOVES} rates up to {low:.4g}/s that it had not before", low, None
-        )
-
-    def _against(self, low: float, high: float) -> Ask | Conclusion:
-        """Many do not sustain ``factor`` times U: do they sustain that of what one surely does?"""
-        for _ in range(MOVES):
-            found = self._majority(Arm.ONE, low, "whether one really sustains it")
-            if not isinstance(found, Outcome):
-                return found
-            if found is Outcome.SUSTAINED and not self._overturned(low, Outcome.SUSTAINED):
-                break
-            low /= self.claim.width
+def _begin(claim: Claim) -> Generator[Ask, Trial, float]:
+    """Return a rate that one part did not sustain, not far above one that it did, by short trials."""
+    low, high, rate = 0.0, math.inf, claim.start
+    while not (low and high < math.inf and high / low <= claim.width * (1 + 1e-9)):
+        ask = Ask(Arm.ONE, rate, claim.short, "looking for a rate that one does not sustain")
+        if (yield from _tried(ask)):
+            low = rate
         else:
-            return self._open(f"one no longer sustains even {low:.4g}/s", None, high)
-        many = self._majority(Arm.MANY, self.claim.factor * low, "whether many sustain so many times that")
-        if not isinstance(many, Outcome):
-            return many
-        if many is Outcome.SUSTAINED:
-            return self._open(
-                f"many sustain {self.claim.factor:g} times what one sustains, and not what one just fails at",
-                low,
-                high,
-                lo=self.claim.factor * low / high,
-                hi=self.claim.factor * high / low,
-            )
-        return self._again(low, Outcome.SUSTAINED) or self._fails(low, high)
+            high = rate
+        if high == math.inf:
+            if low >= claim.most:
+                _no_more(low)
+            rate = min(low * GROWTH, claim.most)
+        else:
+            rate = math.sqrt(low * high) if low else _lower(claim, high, GROWTH)
+    return high
 
-    def _again(self, rate: float, by_then: Outcome) -> Ask | Conclusion | None:
-        """Try the bound that the verdict rests on once more, at the end: the machine may have changed.
 
-        One trial that turns out the other way, so near to the limit, may be chance: two of three count.  And
-        if they do, that does not end the search but moves the bound (:meth:`_overturned`).
-        """
-        if self._by_now(rate, by_then):
-            return None
-        found = self._count(self._late(rate), Arm.ONE, rate, MAJORITY, "whether it is still so")
-        return None if isinstance(found, Outcome) else found
+def _paired(claim: Claim, rate: float, pairs: list[Pair]) -> Generator[Ask, Trial, None]:
+    """Try pairs until they are decided, or there may be no more; they are noted as they come."""
+    why = f"whether {claim.parts} sustain {claim.factor:g} times what one does not"
+    strides = 0  # up, or down if negative, without a turn: the further off, the longer they get
+    while _decided(pairs) is Ruling.OPEN and len(pairs) < claim.pairs:
+        if claim.factor * rate > claim.most:
+            _no_more(rate / claim.stride)
+        number = len(pairs)
+        found = {}
+        for arm in (Arm.ONE, Arm.MANY) if number % 2 == 0 else (Arm.MANY, Arm.ONE):
+            offered = rate if arm is Arm.ONE else claim.factor * rate
+            found[arm] = yield from _tried(Ask(arm, offered, claim.long, why, number % claim.parts))
+        pair = Pair(rate, found[Arm.ONE], found[Arm.MANY])
+        pairs.append(pair)
+        if pair.one and pair.many:
+            strides = max(0, strides) + 1
+            rate *= claim.stride**strides
+        elif not (pair.one or pair.many):
+            strides = min(0, strides) - 1
+            rate = _lower(claim, rate, claim.stride**-strides)
+        else:
+            strides = 0
 
-    def _overturned(self, rate: float, by_then: Outcome) -> bool:
-        return self._by_now(rate, by_then) not in {None, by_then}
 
-    def _by_now(self, rate: float, by_then: Outcome) -> Outcome | None:
-        """Return what late trials say: the first if it is as those before were, or else two of three."""
-        found = [trial.outcome for trial in self._late(rate) if trial.outcome is not Outcome.VOID]
-        if found[:1] == [by_then]:
-            return by_then
-        return next((outcome for outcome, votes in Counter(found).items() if votes >= MAJORITY), None)
+def _tried(ask: Ask) -> Generator[Ask, Trial, bool]:
+    """Return whether a rate was sustained; a trial that comes to nothing is made again."""
+    for _ in range(VOIDS):
+        trial = yield ask
+        why = _nothing(trial)
+        if not why:
+            return trial.outcome is Outcome.SUSTAINED
+    raise _OpenError(f"{VOIDS} trials at {ask.rate:.4g}/s on {ask.arm.value} came to nothing: {why}")
 
-    def _late(self, rate: float) -> list[Trial]:
-        """Return the trials of one part at ``rate`` that came after those of many at ``factor`` times it."""
-        many = [
-            n
-            for n, t in enumerate(self.trials)
-            if t.ask.arm is Arm.MANY and _same(t.ask.rate, self.claim.factor * rate)
-        ]
-        return (
-            [t for t in self.trials[max(many) + 1 :] if _is(t, Arm.ONE, rate, self.claim.long)]
-            if many
-            else []
-        )
 
-    def _once(self, rate: float) -> Outcome | Ask | Conclusion:
-        mine = [t for t in self.trials if _is(t, Arm.ONE, rate, self.claim.short)]
-        return self._count(
-            mine, Arm.ONE, rate, 1, "looking for a rate that one does not sustain", self.claim.short
-        )
-
-    def _majority(self, arm: Arm, rate: float, why: str) -> Outcome | Ask | Conclusion:
-        mine = [t for t in self.trials if _is(t, arm, rate, self.claim.long)]
-        return self._count(mine, arm, rate, MAJORITY, why)
-
-    def _count(  # noqa: PLR0913, PLR0917 - what is asked, and how often
-        self, mine: Sequence[Trial], arm: Arm, rate: float, enough: int, why: str, seconds: float = 0.0
-    ) -> Outcome | Ask | Conclusion:
-        """Return what so many of ``mine`` agree on, or the trial that is missing."""
-        votes: Counter[Outcome] = Counter()
-        for trial in mine:  # in order: what was decided stays so, whatever is tried at that rate later
-            votes[trial.outcome] += 1
-            if trial.outcome is not Outcome.VOID and votes[trial.outcome] >= enough:
-                return trial.outcome
-        voids = [trial for trial in mine if trial.outcome is Outcome.VOID]
-        if len(voids) >= VOIDS:
-            return self._open(
-                f"{VOIDS} trials at {rate:.4g}/s on {arm.value} came to nothing: {voids[-1].broke}",
-                None,
-                None,
-            )
-        return Ask(arm, rate, seconds or self.claim.long, why)
-
-    def _not_full(self, rate: float) -> str:
-        """Say why U is no limit of the part itself; empty if it is."""
-        for trial in self.trials:
-            if not _is(trial, Arm.ONE, rate, self.claim.long) or trial.outcome is not Outcome.EXCEEDED:
-                continue
-            if trial.full is None:
-                return f"at {rate:.4g}/s one broke ({trial.broke}), and how full it was is not known"
-            if trial.full < FULL:
-                used = f"it had used {trial.full:.0%} of its CPU"
-                return f"at {rate:.4g}/s something else than the part broke ({trial.broke}): {used}"
+def _nothing(trial: Trial) -> str:
+    """Say why a trial says nothing of the part; empty if it does."""
+    if trial.outcome is Outcome.VOID:
+        return trial.broke or "nobody says why"
+    if trial.ask.arm is Arm.MANY or trial.outcome is Outcome.SUSTAINED:
         return ""
+    if trial.full is None:
+        return f"one broke ({trial.broke}), and how full it was is not known"
+    if trial.full < FULL:
+        return f"something else than the part broke ({trial.broke}): it had used {trial.full:.0%} of its CPU"
+    return ""
 
-    def _holds(self, low: float, high: float) -> Conclusion:
-        times = f"{self.claim.parts} sustain {self.claim.factor * high:.4g}/s"
-        reason = f"one does not sustain {high:.4g}/s, and {times}"
-        return Conclusion(Ruling.HOLDS, self.claim.factor, math.inf, reason, high, low)
 
-    def _fails(self, low: float, high: float) -> Conclusion:
-        broke = next(
-            t.broke for t in reversed(self.trials) if t.ask.arm is Arm.MANY and t.outcome is Outcome.EXCEEDED
+def _lower(claim: Claim, rate: float, by: float) -> float:
+    if rate / by < claim.start / LEAST:
+        raise _OpenError(f"one does not even sustain {rate:.3g}/s")
+    return rate / by
+
+
+def _no_more(rate: float) -> NoReturn:
+    raise _OpenError(f"one sustains {rate:.4g}/s, and no more can be offered")
+
+
+def _votes(pairs: Sequence[Pair]) -> tuple[int, int]:
+    """Return how many pairs speak for the claim, and how many against it."""
+    return (
+        sum(pair.many and not pair.one for pair in pairs),
+        sum(pair.one and not pair.many for pair in pairs),
+    )
+
+
+def _decided(pairs: Sequence[Pair]) -> Ruling:
+    ayes, noes = _votes(pairs)
+    if any(ayes >= enough and noes <= but for enough, but in FOR):
+        return Ruling.HOLDS
+    if any(noes >= enough and ayes <= but for enough, but in AGAINST):
+        return Ruling.FAILS
+    return Ruling.OPEN
+
+
+def _ruled(claim: Claim, pairs: Sequence[Pair]) -> Conclusion:
+    ayes, noes = _votes(pairs)
+    ruling = _decided(pairs)
+    rates = _rates(pairs)
+    times = f"{claim.factor:g} times that"
+    if ruling is Ruling.HOLDS:
+        reason = (
+            f"one did not sustain {rates} and {claim.parts} did sustain {times} in {ayes} of {len(pairs)} "
+            f"pairs; the other way round in {noes}"
         )
-        times = f"{self.claim.parts} do not sustain {self.claim.factor * low:.4g}/s"
-        reason = f"one sustains {low:.4g}/s, and {times}: {broke}"
-        return Conclusion(Ruling.FAILS, 0.0, self.claim.factor, reason, high, low)
+        return Conclusion(ruling, claim.factor, math.inf, reason, tuple(pairs))
+    if ruling is Ruling.FAILS:
+        reason = (
+            f"one sustained {rates} and {claim.parts} did not sustain {times} in {noes} of {len(pairs)} "
+            f"pairs; the other way round in {ayes}"
+        )
+        return Conclusion(ruling, 0.0, claim.factor, reason, tuple(pairs))
+    reason = (
+        f"{len(pairs)} pairs at {rates} did not decide it: {ayes} for it, {noes} against it, "
+        f"and of the others nothing follows"
+    )
+    return Conclusion(ruling, *_interval(claim, pairs), reason, tuple(pairs))
 
-    def _open(
-        self, reason: str, low: float | None, high: float | None, *, lo: float = 0.0, hi: float = math.inf
-    ) -> Conclusion:
-        return Conclusion(Ruling.OPEN, lo, hi, reason, high, low)
+
+def _rates(pairs: Sequence[Pair]) -> str:
+    low, high = min(pair.rate for pair in pairs), max(pair.rate for pair in pairs)
+    return f"{low:.4g}/s" if f"{low:.4g}" == f"{high:.4g}" else f"{low:.4g} to {high:.4g}/s"
 
 
-def _is(trial: Trial, arm: Arm, rate: float, seconds: float) -> bool:
-    ask = trial.ask
-    return ask.arm is arm and _same(ask.rate, rate) and _same(ask.seconds, seconds)
+def _interval(claim: Claim, pairs: Sequence[Pair]) -> tuple[float, float]:
+    """Return the ends between which the factor lies if nothing drifted, by what was and was not sustained."""
 
+    def ends(found: Iterator[tuple[float, bool]]) -> tuple[float, float]:
+        kept: list[float] = []
+        broken: list[float] = []
+        for rate, sustained in found:
+            (kept if sustained else broken).append(rate)
+        edges = (max(kept, default=0.0), min(broken, default=math.inf))
+        return min(edges), max(edges)
 
-def _same(a: float, b: float) -> bool:
-    return math.isclose(a, b, rel_tol=1e-6)
+    one = ends((pair.rate, pair.one) for pair in pairs)
+    many = ends((claim.factor * pair.rate, pair.many) for pair in pairs)
+    return many[0] / one[1], many[1] / one[0] if one[0] else math.inf

@@ -52,7 +52,7 @@ class Capacity:
         claim: what is to be shown.
         load: makes the load of a trial, given its name and what is asked for; it lasts ``SETTLE`` seconds
             longer than that.
-        parts: the services that one, and many, are.
+        parts: the services that many are; one is each of them in turn.
         shared: services that both use.
         share: cores that each part may use at the most, the same in both; ``None``: a whole one.
         p99: asks the parts' own metrics for a load's 99th percentile, in seconds; ``None`` if they have none.
@@ -67,11 +67,11 @@ class Capacity:
     name: str
     claim: Claim
     load: Callable[[str, Ask], Plan]
-    parts: dict[Arm, Sequence[str]]
+    parts: Sequence[str]
     shared: Sequence[str] = ()
     share: float | None = None
-    p99: Callable[[Done, Arm], Estimate | NoValue] | None = None
-    backlog: Callable[[Deployment, Arm], float] | None = None
+    p99: Callable[[Done, Ask], Estimate | NoValue] | None = None
+    backlog: Callable[[Deployment, Ask], float] | None = None
     trials: list[Trial] = field(default_factory=list)
     ended: float = 0.0
     orders: int = 0
@@ -96,11 +96,11 @@ class Capacity:
         return asked
 
     def factor(self) -> Estimate:
-        """Return how many times what one part does not sustain many sustain; see :meth:`conclude`."""
+        """Return how many times what one part sustains many sustain, as far as that is known."""
         found = self.conclude()
         counted = max(1, self.orders)
         estimate = exact(
-            f"{self.name}: the rate that {self.claim.parts} sustain, by what one does not",
+            f"{self.name}: the rate that {self.claim.parts} sustain, by what one does",
             max(0.0, min(self.claim.factor, found.hi)),
             self.ended,
             n=counted,
@@ -123,17 +123,17 @@ class Capacity:
         plan = self.load(name, ask)
 
         def actions(deployment: Deployment) -> Sequence[tuple[float, Callable[[], None]]]:
-            for service in self.parts[Arm.MANY]:
+            for service in self.parts:
                 deployment.share(service, self.share or 0.0)
-            behind = functools.partial(self.backlog, deployment, ask.arm) if self.backlog else None
-            meters.append(sustained.Meter(deployment, [*self.parts[Arm.MANY], *self.shared], behind))
+            behind = functools.partial(self.backlog, deployment, ask) if self.backlog else None
+            meters.append(sustained.Meter(deployment, [*self.parts, *self.shared], behind))
             return [*plan.actions(deployment), *meters[0].actions(SETTLE, SETTLE + ask.seconds - 0.3)]
 
         try:
             done = self.stage.trial(dataclasses.replace(plan, actions=actions))
         finally:
             if meters:
-                for service in self.parts[Arm.MANY]:
+                for service in self.parts:
                     _lift(meters[0].deployment, service)
         record: Any = self.stage.run.evidence.fact(f"CPU of {name}", lambda: meters[0].readings)
         orders = done.kept.orders
@@ -149,7 +149,7 @@ class Capacity:
             trouble="; ".join(one.text for one in done.load.trouble),
             spent=used,
             share=self.share,
-            parts=self.parts[ask.arm],
+            parts=self.parts if ask.arm is Arm.MANY else self.parts[ask.part : ask.part + 1],
             inside=self._inside(done, ask, record),
         )
         return trial, used, len(due)
@@ -158,7 +158,7 @@ class Capacity:
         if self.p99 is None or not done.load.requests:
             return None
         first, last = (record[0], record[-1]) if len(record) > 1 else ({}, {})
-        return sustained.Inside(self.p99(done, ask.arm), (first.get("backlog"), last.get("backlog")))
+        return sustained.Inside(self.p99(done, ask), (first.get("backlog"), last.get("backlog")))
 
 
 def _lift(deployment: Deployment, service: str) -> None:
@@ -170,7 +170,7 @@ def _lift(deployment: Deployment, service: str) -> None:
 
 def _demands(
     spent: Sequence[tuple[Trial, sustained.Used | None, int]],
-    parts: dict[Arm, Sequence[str]],
+    parts: Sequence[str],
     shared: Sequence[str],
 ) -> tuple[Demand, ...]:
     """Return what the shared parts need, by the trials in which many parts were loaded."""
@@ -186,7 +186,7 @@ def _demands(
     def each(services: Sequence[str]) -> float:
         return sum(used.cores[name] * used.seconds for used, _ in seen for name in services) / total
 
-    part = each(parts[Arm.MANY])
+    part = each(parts)
     found = ((service, each([service])) for service in shared)
     return tuple(Demand(service, need, part / need, total) for service, need in found if need > 0)
 

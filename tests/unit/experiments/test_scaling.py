@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from experiments import backlog, scaling
-from verdict_harness.loads import Arm
+from verdict_harness.loads import Arm, Ask
 from verdict_harness.processes import Answer, Pending
 
 
@@ -16,31 +16,40 @@ class Server:
         return p, histogram, labels
 
 
-@pytest.mark.parametrize(("arm", "shards"), [(Arm.ONE, ("a",)), (Arm.MANY, ("a", "b", "c"))])
-def test_an_order_that_is_never_matched_is_in_the_p99_of_those_that_are_loaded(arm, shards):
-    asked = scaling.p99(SimpleNamespace(server=Server()), arm)
+def ask(arm, part=0):
+    return Ask(arm, 100.0, 8.0, "", part)
+
+
+@pytest.mark.parametrize(
+    ("ask", "shards"),
+    [(ask(Arm.ONE), ("a",)), (ask(Arm.ONE, 2), ("c",)), (ask(Arm.MANY, 2), ("a", "b", "c"))],
+)
+def test_an_order_that_is_never_matched_is_in_the_p99_of_those_that_are_loaded(ask, shards):
+    asked = scaling.p99(SimpleNamespace(server=Server()), ask)
     labels = {"due": "me_orders_received_total", "shard": shards}
     assert asked == (0.99, "me_match_duration_seconds", labels)
 
 
-@pytest.mark.parametrize(("arm", "sum_"), [(Arm.ONE, 1.0), (Arm.MANY, 111.0)])
-def test_the_backlog_is_that_of_those_that_are_loaded(monkeypatch, arm, sum_):
+@pytest.mark.parametrize(
+    ("ask", "sum_"), [(ask(Arm.ONE), 1.0), (ask(Arm.ONE, 1), 10.0), (ask(Arm.MANY), 111.0)]
+)
+def test_the_backlog_is_that_of_those_that_are_loaded(monkeypatch, ask, sum_):
     monkeypatch.setattr(
         scaling, "backlog", lambda _deployment, shard: {"a": 1.0, "b": 10.0, "c": 100.0}[shard]
     )
-    assert scaling.behind(None, arm) == sum_
+    assert scaling.behind(None, ask) == sum_
 
 
 def test_a_shard_that_does_not_tell_its_backlog_has_none_that_is_known(monkeypatch):
     said = ""
 
-    def ask(_url, pick, **_):
+    def said_by(_url, pick, **_):
         try:
             return pick(Answer(200, said))
         except StopIteration as error:
             raise Pending("not there") from error
 
-    monkeypatch.setattr(backlog, "ask", ask)
+    monkeypatch.setattr(backlog, "ask", said_by)
     where = SimpleNamespace(endpoint=lambda *_: SimpleNamespace(url="http://x"))
     said = '# TYPE me_event_backlog_orders gauge\nme_event_backlog_orders{shard="a"} 34.0\n'
     assert backlog.backlog(where, "a") == 34.0
