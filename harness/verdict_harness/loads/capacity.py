@@ -326,7 +326,10 @@ def _rates(pairs: Sequence[Pair]) -> str:
 
 
 def _interval(claim: Claim, pairs: Sequence[Pair]) -> tuple[float, float]:
-    """Return the ends between which the factor lies if nothing drifted, by what was and was not sustained."""
+    """Return the ends between which the factor lies if nothing drifted, by what was and was not sustained.
+
+    They are never further in than a stride from the claim: what pairs did not decide, no end of theirs does.
+    """
 
     def ends(found: Iterator[tuple[float, bool]]) -> tuple[float, float]:
         kept: list[float] = []
@@ -338,4 +341,5 @@ def _interval(claim: Claim, pairs: Sequence[Pair]) -> tuple[float, float]:
 
     one = ends((pair.rate, pair.one) for pair in pairs)
     many = ends((claim.factor * pair.rate, pair.many) for pair in pairs)
-    return many[0] / one[1], many[1] / one[0] if one[0] else math.inf
+    lo, hi = many[0] / one[1], many[1] / one[0] if one[0] else math.inf
+    return min(lo, claim.factor / claim.stride), max(hi, claim.factor * claim.stride)
