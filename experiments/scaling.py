@@ -8,7 +8,7 @@ would be full themselves.
 
 from __future__ import annotations
 
-from verdict_harness.loads import SETTLE, Arm, Ask, Capacity, Claim, Plan, Stage, Trial
+from verdict_harness.loads import SETTLE, Ask, Capacity, Claim, Plan, Stage, Trial
 from verdict_harness.record import Run
 from verdict_harness.samples import Estimate, NoValue
 from verdict_harness.systems import Deployment
@@ -34,7 +34,7 @@ def claim(run: Run) -> Claim:
 
 def shards(ask: Ask) -> tuple[str, ...]:
     """Return whose symbols the orders of a trial are for."""
-    return SHARDS if ask.arm is Arm.MANY else SHARDS[ask.part : ask.part + 1]
+    return tuple(SHARDS[number] for number in ask.parts)
 
 
 def p99(load: Trial, ask: Ask) -> Estimate | NoValue:

@@ -17,6 +17,7 @@ after each other and in turns of order; what drifts more slowly than a pair last
 3. If many sustained less than ``factor`` times what one does, no more than half of the pairs that speak at
    all would speak for it. The search ends as soon as chance would make so many of them for it (or against)
    in one search of twenty: :data:`FOR`, :data:`AGAINST`.
+4. For those who want to see it, two of three are tried once at two thirds of that: nothing is judged by it.
 
 A trial of one part counts as not sustained only if that part was full: if something else broke, it says
 nothing of the part, and a denominator that is too low is the one way to a wrong PASS.
@@ -27,7 +28,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 GROWTH = 1.3  # from one short trial to the next, until there is one that is not sustained
@@ -95,18 +96,26 @@ class Ask:
     """A trial to be made.
 
     Attributes:
-        arm: on one part or on many.
-        rate: orders/s, constant.
+        parts: which of the parts are loaded, from 0.
+        rate: orders/s in all, constant.
         seconds: how long it is judged.
         why: in a few words, for the person who waits.
-        part: which of the parts is the one, from 0.
     """
 
-    arm: Arm
+    parts: tuple[int, ...]
     rate: float
     seconds: float
     why: str
-    part: int = 0
+
+    @property
+    def arm(self) -> Arm:
+        """Whether that is one part."""
+        return Arm.ONE if len(self.parts) == 1 else Arm.MANY
+
+    @property
+    def on(self) -> str:
+        """How many parts, in words of a person who knows no indices."""
+        return "one" if len(self.parts) == 1 else str(len(self.parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +168,8 @@ class Conclusion:
         hi: the true factor is at most this; infinite where nothing bounds it.
         reason: one sentence.
         pairs: those that were tried, in order.
+        between: trials of more than one part and fewer than all, at as many times the last pair's rate:
+            shown, and not judged.
     """
 
     ruling: Ruling
@@ -166,6 +177,7 @@ class Conclusion:
     hi: float
     reason: str
     pairs: tuple[Pair, ...] = ()
+    between: tuple[Trial, ...] = ()
 
 
 class _OpenError(Exception):
@@ -180,8 +192,8 @@ def step(claim: Claim, trials: Sequence[Trial]) -> Ask | Conclusion:
 
     >>> claim = Claim(parts=3, factor=2.7, start=100, most=3000)
     >>> asked = step(claim, [])
-    >>> asked.arm, asked.rate, asked.seconds
-    (<Arm.ONE: 'one'>, 100, 5.0)
+    >>> asked.parts, asked.rate, asked.seconds
+    ((0,), 100, 5.0)
     """
     search = _search(claim)
     asked = next(search)
@@ -201,14 +213,21 @@ def _search(claim: Claim) -> _Search:
         yield from _paired(claim, rate, pairs)
     except _OpenError as error:
         return Conclusion(Ruling.OPEN, *_interval(claim, pairs), str(error), tuple(pairs))
-    return _ruled(claim, pairs)
+    found = _ruled(claim, pairs)
+    between = []
+    for count in range(2, claim.parts):
+        times = claim.factor * count / claim.parts
+        why = f"what {count} do at {times:g} times what one was offered"
+        between.append((yield Ask(tuple(range(count)), times * pairs[-1].rate, claim.long, why)))
+    said = [f"{trial.ask.rate:.4g}/s on {trial.ask.on}: {trial.outcome.value}" for trial in between]
+    return replace(found, reason="; ".join([found.reason, *said]), between=tuple(between))
 
 
 def _begin(claim: Claim) -> Generator[Ask, Trial, float]:
     """Return a rate that one part did not sustain, not far above one that it did, by short trials."""
     low, high, rate = 0.0, math.inf, claim.start
     while not (low and high < math.inf and high / low <= claim.width * (1 + 1e-9)):
-        ask = Ask(Arm.ONE, rate, claim.short, "looking for a rate that one does not sustain")
+        ask = Ask((0,), rate, claim.short, "looking for a rate that one does not sustain")
         if (yield from _tried(ask)):
             low = rate
         else:
@@ -233,7 +252,8 @@ def _paired(claim: Claim, rate: float, pairs: list[Pair]) -> Generator[Ask, Tria
         found = {}
         for arm in (Arm.ONE, Arm.MANY) if number % 2 == 0 else (Arm.MANY, Arm.ONE):
             offered = rate if arm is Arm.ONE else claim.factor * rate
-            found[arm] = yield from _tried(Ask(arm, offered, claim.long, why, number % claim.parts))
+            loaded = (number % claim.parts,) if arm is Arm.ONE else tuple(range(claim.parts))
+            found[arm] = yield from _tried(Ask(loaded, offered, claim.long, why))
         pair = Pair(rate, found[Arm.ONE], found[Arm.MANY])
         pairs.append(pair)
         if pair.one and pair.many:
@@ -253,7 +273,7 @@ def _tried(ask: Ask) -> Generator[Ask, Trial, bool]:
         why = _nothing(trial)
         if not why:
             return trial.outcome is Outcome.SUSTAINED
-    raise _OpenError(f"{VOIDS} trials at {ask.rate:.4g}/s on {ask.arm.value} came to nothing: {why}")
+    raise _OpenError(f"{VOIDS} trials at {ask.rate:.4g}/s on {ask.on} came to nothing: {why}")
 
 
 def _nothing(trial: Trial) -> str:

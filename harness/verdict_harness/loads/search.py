@@ -86,10 +86,10 @@ class Capacity:
         spent: list[tuple[Trial, sustained.Used | None, int]] = []
         while isinstance(asked := step(self.claim, self.trials), Ask):
             number = len(self.trials) + 1
-            progress.say(f"{self.name}: trial {number}, {asked.rate:.0f}/s on {asked.arm.value}: {asked.why}")
+            progress.say(f"{self.name}: trial {number}, {asked.rate:.0f}/s on {asked.on}: {asked.why}")
             trial, used, orders = self._try(f"{self.name}-{number}", asked)
             what = f" ({trial.broke})" if trial.broke else ""
-            progress.say(f"{self.name}: {asked.rate:.0f}/s on {asked.arm.value} {trial.outcome.value}{what}")
+            progress.say(f"{self.name}: {asked.rate:.0f}/s on {asked.on} {trial.outcome.value}{what}")
             self.trials.append(trial)
             spent.append((trial, used, orders))
         self.demands = _demands(spent, self.parts, self.shared)
@@ -149,7 +149,7 @@ class Capacity:
             trouble="; ".join(one.text for one in done.load.trouble),
             spent=used,
             share=self.share,
-            parts=self.parts if ask.arm is Arm.MANY else self.parts[ask.part : ask.part + 1],
+            parts=[self.parts[number] for number in ask.parts],
             inside=self._inside(done, ask, record),
         )
         return trial, used, len(due)

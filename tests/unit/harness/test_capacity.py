@@ -42,7 +42,8 @@ def searched(judge, claim=CLAIM, limit=300):
 
 def capacities(one, many, full=1.0):
     def judge(ask, _number):
-        within = ask.rate <= (one if ask.arm is Arm.ONE else many)
+        able = {1: one, CLAIM.parts: many}.get(len(ask.parts), len(ask.parts) * one)
+        within = ask.rate <= able
         return Trial(ask, Outcome.SUSTAINED if within else Outcome.EXCEEDED, "" if within else "p99", full)
 
     return judge
@@ -101,17 +102,31 @@ def test_the_rate_is_found_wherever_it_is(one):
 def test_short_trials_are_of_one_and_long_ones_in_pairs_that_take_turns():
     _, trials = searched(capacities(300, 900))
     short = [t.ask for t in trials if t.ask.seconds == SHORT]
-    long = [t.ask for t in trials if t.ask.seconds == LONG]
+    long = [t.ask for t in trials if t.ask.seconds == LONG and len(t.ask.parts) != 2]
     assert {ask.arm for ask in short} == {Arm.ONE}
     assert [ask.arm.value for ask in long[:8]] == [
         *["one", "many", "many", "one"],
         *["one", "many", "many", "one"],
     ]
-    assert [ask.part for ask in long[:8:2]] == [0, 1, 2, 0], "books fill up alike"
+    ones = [ask.parts for ask in long if ask.arm is Arm.ONE]
+    assert ones[:4] == [(0,), (1,), (2,), (0,)], "books fill up alike"
     for first, second in zip(long[::2], long[1::2], strict=True):
         one, many = sorted((first, second), key=lambda ask: ask.rate)
         assert many.rate == pytest.approx(CLAIM.factor * one.rate)
-        assert first.part == second.part
+        assert many.parts == (0, 1, 2)
+
+
+def test_two_are_shown_and_not_judged():
+    found, trials = searched(capacities(300, 900))
+    (two,) = found.between
+    assert two is trials[-1]
+    assert (two.ask.parts, two.outcome) == ((0, 1), Outcome.SUSTAINED)
+    assert two.ask.rate == pytest.approx(1.8 * found.pairs[-1].rate)
+    spoiled, _ = searched(
+        lambda ask, n: Outcome.VOID if len(ask.parts) == 2 else capacities(300, 900)(ask, n)
+    )
+    assert spoiled.ruling is Ruling.HOLDS
+    assert spoiled.between[0].outcome is Outcome.VOID
 
 
 def test_the_top_load_that_is_sustained_bounds_nothing():
@@ -196,7 +211,7 @@ def test_many_that_only_the_generator_keeps_from_it_are_open():
 
     found, _ = searched(judge)
     assert found.ruling is Ruling.OPEN
-    assert "on many came to nothing: the machine was 93 % busy" in found.reason
+    assert "on 3 came to nothing: the machine was 93 % busy" in found.reason
 
 
 def test_a_machine_that_gets_slower_all_the_time_costs_no_verdict():
@@ -287,4 +302,4 @@ def test_a_claim_that_makes_no_sense_is_refused(off):
 
 
 def test_the_first_trial_is_short_and_on_one():
-    assert step(CLAIM, []) == Ask(Arm.ONE, 100.0, SHORT, "looking for a rate that one does not sustain")
+    assert step(CLAIM, []) == Ask((0,), 100.0, SHORT, "looking for a rate that one does not sustain")

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from verdict_harness.loads.capacity import Arm, Ask, Outcome
+from verdict_harness.loads.capacity import Ask, Outcome
 from verdict_harness.loads.orders import Fate, Order
 from verdict_harness.loads.sustained import Inside, Meter, Used, judge, used
 from verdict_harness.processes import Pending
 from verdict_harness.samples import Empty, exact
 
-ASK = Ask(Arm.ONE, 100.0, 10.0, "")
+ASK = Ask((0,), 100.0, 10.0, "")
 SPAN = (1000.0, 1010.0)
 SPENT = Used({"a": 0.05}, busy=0.5, seconds=10.0)
 
