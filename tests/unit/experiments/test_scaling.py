@@ -25,9 +25,14 @@ def ask(*parts):
     [(ask(0), ("a",)), (ask(2), ("c",)), (ask(0, 1, 2), ("a", "b", "c"))],
 )
 def test_an_order_that_is_never_matched_is_in_the_p99_of_those_that_are_loaded(ask, shards):
-    asked = scaling.p99(SimpleNamespace(server=Server()), ask)
+    asked = scaling.p99(SimpleNamespace(server=Server(), totals=None), ask)
     labels = {"due": "me_orders_received_total", "shard": shards}
     assert asked == (0.99, "me_match_duration_seconds", labels)
+
+
+def test_a_trial_that_may_have_no_scrape_in_it_is_asked_about_with_its_settling_time():
+    short = Ask((1,), 100.0, 4.0, "")
+    assert scaling.p99(SimpleNamespace(server=None, totals=Server()), short)[2]["shard"] == ("b",)
 
 
 @pytest.mark.parametrize(("ask", "sum_"), [(ask(0), 1.0), (ask(1), 10.0), (ask(0, 1, 2), 111.0)])
