@@ -13,7 +13,7 @@ from verdict_harness.loads import Arrivals, Fate, Ramp
 from verdict_harness.loads.orders import Course, Orders, trace
 from verdict_harness.loads.raw import Drop, Iteration, Key, Raw, Request
 from verdict_harness.loads.response import Stretch, claimed, errors, response, troubles
-from verdict_harness.samples import Estimate
+from verdict_harness.samples import Empty, Estimate
 
 BEGAN, RATE, PLANNED = 1000.0, 10, 400
 ARRIVALS = Arrivals.constant(RATE, PLANNED / RATE)
@@ -114,3 +114,32 @@ def test_one_order_of_many_that_k6_did_not_send_decides_nothing() -> None:
     assert orders.all[300].fate is Fate.UNSENT
     assert quantile(orders, 0.95).hi < 0.02
     assert troubles(orders) == []
+
+
+def test_one_that_began_and_left_no_trace_was_cut_off() -> None:
+    raw = made()
+    gone = 123
+    del raw.done[gone], raw.requests[gone], raw.spans[gone]
+    orders = trace(raw, ARRIVALS, COURSE)
+    cut = orders.all[gone]
+    assert len(orders.all) == PLANNED
+    assert cut.fate is Fate.CUT
+    assert cut.due == pytest.approx(BEGAN + gone / RATE)
+    assert (cut.waited, cut.hi) == (pytest.approx(COURSE.ended - cut.due), math.inf), "as long as it was seen"
+    assert [n for n, order in enumerate(orders.all) if order.fate is not Fate.ACCEPTED] == [gone]
+
+
+@given(st.floats(0.5, 60.0), st.integers(0, PLANNED))
+def test_parts_of_a_stretch_are_all_of_it(seconds: float, orders: int) -> None:
+    whole = Stretch.of("L", trace(made(), ARRIVALS, COURSE), BEGAN, BEGAN + orders / RATE)
+    parts = whole.parts(seconds)
+    assert [order for part in parts for order in part.orders] == list(whole.orders)
+    assert sum(part.seconds for part in parts) == pytest.approx(whole.seconds)
+    assert all(part.seconds >= min(seconds, whole.seconds) - 1e-9 for part in parts)
+    assert all(part.at <= whole.at for part in parts)
+
+
+def test_of_no_orders_nothing_is_claimed() -> None:
+    found = claimed("L", Orders(BEGAN, (), None, 0, ()))
+    assert isinstance(found, Empty)
+    assert found.reason == "no order was due"
