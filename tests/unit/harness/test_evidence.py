@@ -375,3 +375,25 @@ def test_a_file_is_synced_before_it_gets_its_name(tmp_path, monkeypatch):
     write_atomic(tmp_path / "x", b"data")
     assert calls == ["sync", "rename", "sync"]
     assert (tmp_path / "x").read_bytes() == b"data"
+
+
+def test_trouble_with_the_folder_is_no_answer_of_the_world(live):
+    def within():
+        return live.fact("inner", lambda: {"not": {"plain": object()}})
+
+    with pytest.raises(EvidenceError, match="plain JSON"):
+        live.fact("outer", within)
+    assert live.fact("outer", lambda: 3) == 3, "it was not kept as an answer"
+
+
+def test_an_error_that_was_not_recorded_as_one_is_damage(live):
+    with pytest.raises(LoadError):
+        live.fact("q", lambda: (_ for _ in ()).throw(LoadError("no load")))
+    (path,) = (live.directory / "facts").glob("q-*.json")
+    record = json.loads(path.read_text())
+    assert record["error"]["type"] == "LoadError"
+    path.write_text(json.dumps({**record, "error": "no load"}))
+    again = sealed(live)
+    with pytest.raises(EvidenceError, match="evidence is damaged") as told:
+        again.fact("q", never)
+    assert told.value.expected == "a recorded error"

@@ -1,6 +1,7 @@
 """What a Prometheus that stays does with what it saw of the system before."""
 
 import http.server
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,3 +77,10 @@ def test_others_data_is_never_deleted(server: Fake, slept: list[float], system: 
     forget(server, system, ours=False)
     assert server.asked == []
     assert sum(slept) == 30 + 120 + 15
+
+
+def test_one_that_does_not_answer_has_deleted_nothing() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        assert not prometheus._deleted(url)

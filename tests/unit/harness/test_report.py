@@ -399,3 +399,11 @@ def test_windows_are_drawn_with_their_intervals():
     assert "200 ms" in drawn
     assert [svg.count("stroke-opacity: 0.6") for svg in (drawn, fewer)] == [2, 0]
     assert plots.draw("p", [Exhibit("a", Windows("q", sample.whole, ()), Below(200 * ms), (LOAD,))]) == []
+
+
+@pytest.mark.parametrize("text", [None, "", "<testsuites", "<testsuites/>"], ids=repr)
+def test_junit_that_names_no_manifest_names_none(tmp_path, text):
+    path = tmp_path / "junit.xml"
+    if text is not None:
+        path.write_text(text)
+    assert junit.manifest(path) == ""

@@ -70,3 +70,10 @@ def test_watching_names_the_files_of_facts(run):
     assert [name.split("-")[0] for name in files] == ["facts/p99", "facts/before"]
     assert all((run.directory / name).exists() for name in files)
     assert run.evidence.watch() == ()
+
+
+def test_a_machine_that_nobody_described_has_one_core(run, monkeypatch):
+    assert run.cores >= 1
+    for told in ({}, {"machine": "?"}, {"machine": {"cores": "many"}}):
+        monkeypatch.setattr(type(run.evidence), "run", told)
+        assert run.cores == 1
