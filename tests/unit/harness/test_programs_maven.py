@@ -216,3 +216,44 @@ def test_without_what_reads_maven_it_is_said_how_to_get_it(
             ask()
         assert "verdict-harness[kafka]" in caught.value.todo
         assert "KAFKA_LIBS" in caught.value.todo
+
+
+def pom(coordinate: str, *needs: tuple[str, str]) -> bytes:
+    group, artifact, version = coordinate.split(":")
+    wanted = "".join(
+        "<dependency>"
+        + "".join(
+            f"<{tag}>{text}</{tag}>"
+            for tag, text in zip(
+                ("groupId", "artifactId", "version", "scope"), [*need.split(":"), scope], strict=True
+            )
+        )
+        + "</dependency>"
+        for need, scope in needs
+    )
+    return (
+        "<project><modelVersion>4.0.0</modelVersion>"
+        f"<groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version>"
+        f"<dependencies>{wanted}</dependencies></project>"
+    ).encode()
+
+
+def test_a_lock_is_written_anew_with_what_is_needed_to_run_and_nothing_else(
+    repository: Repository, making: Making
+) -> None:
+    first, runs, tests, alone, not_taken = list(JARS)[:5]
+    for name, needs in {
+        first: ((runs, "runtime"), (tests, "test")),
+        runs: (),
+        tests: (),
+        alone: ((not_taken, "compile"),),
+    }.items():
+        repository.files[_url_path(name).replace(".jar", ".pom")] = pom(name, *needs)
+    maven.repin("new.lock", (first,), (alone,), making.work)
+    lines = (maven.PINS / "new.lock").read_text().splitlines()
+    pinned = [line for line in lines if not line.startswith("#")]
+    assert pinned == [
+        f"{name} {sha256(JARS[name])} {len(JARS[name])}" for name in sorted((first, runs, alone))
+    ]
+    maven.install(making, "new.lock")
+    assert len(list((making.directory / "lib").iterdir())) == 3
