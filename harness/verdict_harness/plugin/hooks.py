@@ -7,7 +7,6 @@ have taken: see :mod:`~verdict_harness.plugin.options`.
 
 from __future__ import annotations
 
-import argparse
 import os
 import types
 from collections.abc import Generator, Iterator
@@ -37,11 +36,8 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     taken = {name for group in groups for option in group.options for name in option.names()}
     group = parser.getgroup("verdicts", "criteria and their verdicts")
     for word, told in TABLE.items():
-        own = {"dest": options.dest(word.removeprefix("--")), **told}
-        try:
-            group.addoption(*options.spellings(word, taken), **own)
-        except (ValueError, argparse.ArgumentError):
-            group.addoption(*options.spellings(word, {word}), **own)
+        dest = options.dest(word.removeprefix("--"))
+        group.addoption(*options.spellings(word, taken), dest=dest, **told)
     parser.addini(
         "verdict_requirements",
         "TOML file that lists the criteria of each requirement: a run of fewer has not judged it whole",

@@ -127,10 +127,8 @@ def compare(
         said = f"the run was recorded as {recorded.get('verdict', NONE)} and is {found['verdict']} now"
         differences.append(Difference("", str(recorded.get("verdict", NONE)), str(found["verdict"]), said))
     if (then := recorded.get("manifest")) != found.get("manifest"):
-        damage = (
-            *damage,
-            f"the manifest is not that of the run, whose verdict names sha256 {then}",
-        )
+        named = f"sha256 {then}" if then else "none"
+        damage = (*damage, f"the manifest is not that of the run, whose verdict names {named}")
     return Comparison(
         recorded=str(recorded.get("verdict", NONE)),
         found=str(found["verdict"]),

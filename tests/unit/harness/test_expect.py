@@ -13,6 +13,7 @@ from verdict_harness.samples import (
     Series,
     Several,
     Stale,
+    Windows,
     count,
     exact,
     mebibytes,
@@ -400,3 +401,25 @@ def test_together_with_a_missing_one_is_inconclusive_and_of_none_too():
     missing = together(P99, {"a": value(0.01), "b": Empty("q", "no such series")})
     assert (missing.verdict, missing.reason) == (INCONCLUSIVE, "b: Empty: no such series (a: PASS)")
     assert together(P99, {}).verdict is INCONCLUSIVE
+
+
+def test_of_several_the_one_that_grew_or_changed_most_speaks():
+    grew = together(NotGrowing(), {"a": memory(lambda t: 100 + 10 * t), "b": memory(lambda t: 100 + 40 * t)})
+    assert grew.reason.startswith("b: ")
+    change = Change(value(0.010), at_most=10 * percent)
+    assert together(change, {"a": value(0.0101), "b": value(0.0105)}).reason.startswith("b: ")
+    both = Change(value(0.010), at_most=5 * percent, at_least=-5 * percent)
+    assert together(both, {"a": value(0.0102), "b": value(0.0097)}).reason.startswith("b: ")
+
+
+def test_windows_that_none_has_a_value_hold_nothing():
+    nothing = Windows("q", exact("q", 9000.0, at=0.0, n=9), ())
+    finding = HELD.judge(nothing)
+    assert (finding.verdict, finding.reason) == (INCONCLUSIVE, "none of its windows has a value")
+
+
+def test_what_has_no_value_of_its_own_needs_more_of_the_same():
+    bounded = Estimate("q", None, 0.1, 0.3, 500, 0.0).widened("chance", "99 % of 500 orders", lo=0.1, hi=0.3)
+    finding = P99.judge(bounded)
+    assert finding.verdict is INCONCLUSIVE
+    assert finding.decides.startswith("more ")

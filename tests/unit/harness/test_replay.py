@@ -395,3 +395,24 @@ def test_compare_sees_values():
     assert not compare(entry("PASS", 1.0), entry("FAIL", 1.0)).same
     assert not compare({}, entry("PASS", 1.0)).same
     assert not compare(entry("PASS", 1.0), entry("PASS", 1.0), damage=["a file is missing"]).same
+
+
+@pytest.mark.parametrize("content", [None, "{"], ids=["none", "half"])
+def test_a_run_whose_verdict_is_gone_is_not_what_it_was(judged, stored, content):
+    path = stored().folder / "verdict.json"
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    ended = judged("", "--judge", str(path.parent))
+    assert ended.status == 10
+    assert "NOT as recorded: the run was none" in ended.text
+    assert "whose verdict names none" in " ".join(ended.text.split())
+
+
+def test_a_run_that_is_another_as_a_whole_is_told_though_each_criterion_is_the_same():
+    criteria = [{"id": "A2.p99", "verdict": "PASS"}]
+    recorded = {"verdict": "PASS", "manifest": "1", "criteria": criteria}
+    same = compare(recorded, recorded)
+    assert same.differences == ()
+    (told,) = compare(recorded, {**recorded, "verdict": "INCONCLUSIVE"}).differences
+    assert str(told) == "the run was recorded as PASS and is INCONCLUSIVE now"
