@@ -2,11 +2,20 @@
 
 import math
 import random
+from types import SimpleNamespace
 
 import pytest
 
-from verdict_harness.loads.interleaved import Judged, Schedule, change, judged
-from verdict_harness.samples import Block
+from verdict_harness.loads.interleaved import (
+    Interleaved,
+    Judged,
+    Schedule,
+    Switching,
+    at_the_client,
+    change,
+    judged,
+)
+from verdict_harness.samples import Block, Empty, Partial, Trouble
 
 SCHEDULE = Schedule(pairs=6, block=10, switch=5, settle=4)
 
@@ -80,3 +89,76 @@ def test_what_is_never_answered_is_a_change_beyond_any_limit():
     gone = Block((1.0,) * 90 + (math.inf,) * 10)
     found = change("q", [(a, gone) for a, _ in pairs()], 0.99, limit=0.1, at=0.0, looks=(6,))
     assert found.lo > 1000
+
+
+def test_each_switch_is_made_on_time_and_what_it_says_is_kept():
+    made = []
+
+    def to(arm):
+        return lambda: made.append(arm) or 1000.0 + len(made)
+
+    switching = Switching({"A": to("A"), "B": to("B")})
+    actions = switching.actions(SCHEDULE)
+    assert [at for at, _ in actions] == [at for at, _ in SCHEDULE.switches()]
+    for _, action in actions:
+        action()
+    assert made == [arm for _, arm in SCHEDULE.switches()]
+    assert switching.to_json() == {f"{at:g}": 1001.0 + n for n, (at, _) in enumerate(SCHEDULE.switches())}
+
+
+def client(waited, load="L"):
+    orders = [SimpleNamespace(hi=value) for value in waited]
+    return SimpleNamespace(name=load, kept=SimpleNamespace(orders=SimpleNamespace(due=lambda *_: orders)))
+
+
+def test_the_client_waits_for_ever_for_what_was_not_accepted_and_for_nothing_where_none_was_due():
+    assert at_the_client(client([0.2, math.inf, 0.1]), 0, 1) == Block((0.1, 0.2, math.inf))
+    nothing = at_the_client(client([]), 0, 1)
+    assert (type(nothing), nothing.reason) == (Empty, "no order was due")
+
+
+def compared(blocks, monkeypatch, *, trouble=(), looks=2):
+    """A comparison whose loads have six pairs each, made of ``blocks(number of the load)``."""
+    spans = [Judged((2.0 * n, 2.0 * n + 1), (2.0 * n + 1, 2.0 * n + 2)) for n in range(6)]
+    made = []
+
+    def load(_self, name, _schedule):
+        made.append(name)
+        trial = SimpleNamespace(trouble=trouble, window=SimpleNamespace(end=99.0), number=len(made))
+        return trial, spans
+
+    monkeypatch.setattr(Interleaved, "_made", load)
+    comparison = Interleaved(None, "C", [SCHEDULE] * looks, None)
+    found = comparison.changes({"client": lambda trial, start, _end: blocks(trial, start)}, 0.99, 0.1)
+    return found["client"], made
+
+
+def test_it_ends_as_soon_as_it_is_decided(monkeypatch):
+    made = pairs()
+    found, loads = compared(lambda _trial, start: made[int(start) // 2][int(start) % 2], monkeypatch)
+    assert found.hi <= 0.1
+    assert loads == ["C-1"], "the second load is not needed"
+
+
+def test_what_is_open_is_looked_at_again_with_all_pairs(monkeypatch):
+    made = {1: pairs(bursts=0.5, seed=5), 2: pairs(bursts=0.5, seed=6)}
+
+    def blocks(trial, start):
+        return made[trial.number][int(start) // 2][int(start) % 2]
+
+    found, loads = compared(blocks, monkeypatch)
+    assert loads == ["C-1", "C-2"]
+    assert found.n == 7200, "of both loads"
+
+
+def test_a_load_in_trouble_compares_nothing(monkeypatch):
+    found, loads = compared(lambda *_: pytest.fail("asked"), monkeypatch, trouble=[Trouble("k6 died", "k6")])
+    assert isinstance(found, Partial)
+    assert found.reason == "k6 died"
+    assert loads == ["C-1"]
+
+
+def test_blocks_without_orders_are_no_pairs_and_the_reason_is_theirs(monkeypatch):
+    found, loads = compared(lambda *_: Empty("q", "no order was due"), monkeypatch)
+    assert found == Empty("q", "no order was due")
+    assert loads == ["C-1", "C-2"]

@@ -149,3 +149,24 @@ def test_how_full_a_part_was_is_not_guessed():
     assert used([]) is None
     one = {"at": 5.0, "used": {"a": 1.0}, "idle": 3.0, "cores": 2}
     assert used([one, one]) is None
+
+
+def test_a_backlog_that_cannot_be_read_is_none_that_is_known():
+    def unread():
+        raise Pending("it does not say")
+
+    deployment = SimpleNamespace(used=lambda _service: 1.0)
+    meter = Meter(deployment, ["a"], unread)
+    meter.read()
+    assert meter.readings[0]["backlog"] is None
+    plain = Meter(deployment, ["a"])
+    plain.read()
+    assert plain.readings[0]["backlog"] == 0.0, "where nothing ever waits"
+
+
+def test_orders_that_are_under_way_at_the_end_though_each_was_answered_in_time():
+    """25 are more than a latency of 0.2 s makes of 100/s."""
+    crowd = [Order(1009.99, 1009.99, Fate.ACCEPTED, 0.19, 0.19, 0.19)] * 25
+    found = judged([*orders()[:990], *crowd])
+    assert found.outcome is Outcome.EXCEEDED
+    assert found.broke == "25 orders were under way at the end"

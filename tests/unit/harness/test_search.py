@@ -1,0 +1,82 @@
+"""What a search for a capacity says in the end, by trials that are made up."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from verdict_harness.errors import ServiceDied
+from verdict_harness.loads import Arm, Capacity, Claim, Outcome, search
+from verdict_harness.loads.capacity import Trial
+from verdict_harness.loads.sustained import Used
+from verdict_harness.samples import Estimate, ratio
+from verdict_harness.verdicts import AtLeast, Verdict
+
+CLAIM = Claim(parts=3, factor=2.7, start=100.0, most=4000.0, pairs=8)
+SERVICES = ["a", "b", "c"]
+
+
+def capacity(one, many, monkeypatch, *, full=1.0, gateway=0.02):
+    """A search of parts that sustain so much, and a gateway that takes so much of a core for each 100/s."""
+    made = Capacity(SimpleNamespace(run=None), "S", CLAIM, None, SERVICES, shared=["gateway", "idle"])
+
+    def tried(_name, ask):
+        within = ask.rate <= (one if ask.arm is Arm.ONE else many)
+        trial = Trial(ask, Outcome.SUSTAINED if within else Outcome.EXCEEDED, "" if within else "p99", full)
+        cores = {name: 0.1 if SERVICES.index(name) in ask.parts else 0.0 for name in SERVICES}
+        used = Used({**cores, "gateway": gateway * ask.rate / 100, "idle": 0.0}, 0.5, ask.seconds)
+        made.orders += round(ask.rate * ask.seconds)
+        return trial, used, round(ask.rate * ask.seconds)
+
+    monkeypatch.setattr(made, "_try", tried)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("many", "verdict"), [(900, Verdict.PASS), (600, Verdict.FAIL), (810, Verdict.INCONCLUSIVE)]
+)
+def test_the_factor_is_judged_by_what_pairs_said(many, verdict, monkeypatch):
+    factor = capacity(300, many, monkeypatch).factor()
+    assert isinstance(factor, Estimate)
+    finding = AtLeast(2.7 * ratio).judge(factor)
+    assert finding.verdict is verdict, finding
+    assert "pairs" in factor.doubts[-1].text
+    assert finding.samples > 1000
+
+
+def test_what_could_not_be_found_out_names_what_would_help(monkeypatch):
+    factor = capacity(1e9, 1e9, monkeypatch).factor()
+    assert factor.lo < 2.7 < factor.hi
+    finding = AtLeast(2.7 * ratio).judge(factor)
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert "no more can be offered" in finding.sentence
+    assert "more cores would decide" in finding.sentence
+
+
+def test_shared_parts_are_said_with_the_rate_at_which_they_would_be_full(monkeypatch):
+    made = capacity(300, 900, monkeypatch)
+    made.conclude()
+    (gateway,) = made.demands
+    assert gateway.service == "gateway"
+    assert gateway.seconds == pytest.approx(0.02 / 100, rel=0.01)
+    assert gateway.most == pytest.approx(5000, rel=0.01)
+    assert gateway.orders > 0
+
+
+def test_of_shared_parts_nothing_is_said_without_a_trial_of_many(monkeypatch):
+    made = capacity(1e9, 1e9, monkeypatch)
+    made.conclude()
+    assert made.demands == ()
+
+
+def test_a_share_is_lifted_also_from_what_died():
+    lifted = []
+
+    class Deployment:
+        def share(self, service, cores):
+            lifted.append((service, cores))
+            raise ServiceDied(f"{service} is gone")
+
+    search._lift(Deployment(), "a")
+    assert lifted == [("a", 0.0)]
