@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ class Here:
         """
         home = brief.directory / "home"  # the user's own settings of k6 would make it another load
         home.mkdir(exist_ok=True)
-        env = environment.built(home, words.environment(self._prometheus, brief.directory))
+        env = environment.built(home, words.environment(self._prometheus, brief.directory, os.environ))
         with Ports() as ports:
             port = ports.reserve()
             plan = Plan(

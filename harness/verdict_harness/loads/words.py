@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePath
+from types import MappingProxyType
 
+from ..errors import UsageError
+from ..processes import web
 from ..systems import RAW, SUMMARY, Address, Brief, login_of
 from .raw import TREND
 
@@ -12,6 +16,7 @@ RUNNING = 7
 
 _STATS = ",".join((*TREND, "count"))
 _PUSH_INTERVAL = "2s"
+_BEARER = "Bearer "
 # k6's own, and the two by which every sample tells the iteration that it is of; these are in no time series
 _TAGS = (
     "proto,subproto,status,method,url,name,group,check,error,error_code,tls_version,scenario,service,"
@@ -51,13 +56,19 @@ def arguments(
     )
 
 
-def environment(prometheus: str, directory: PurePath) -> dict[str, str]:
+def environment(
+    prometheus: str, directory: PurePath, given: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
     """Return the variables for a k6 that hands its samples over.
 
     Args:
         prometheus: base URL of the Prometheus that takes them.
         directory: where it writes them, too. Not on the command line, where a path may hold neither ``=``
             nor a comma.
+        given: the caller's environment, of which only that is kept which says whose certificates count.
+
+    Raises:
+        UsageError: Prometheus wants a header that k6 can't send.
     """
     told = {
         "K6_PROMETHEUS_RW_SERVER_URL": f"{Address.of(prometheus)}/api/v1/write",
@@ -69,4 +80,26 @@ def environment(prometheus: str, directory: PurePath) -> dict[str, str]:
     }
     if login := login_of(prometheus):
         told["K6_PROMETHEUS_RW_USERNAME"], told["K6_PROMETHEUS_RW_PASSWORD"] = login
+    told |= _headers(getattr(prometheus, "headers", {}))
+    told |= {name: given[name] for name in web.CERTIFICATES if given.get(name)}
+    return told
+
+
+def _headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that have k6 send headers; it separates them by commas, and quotes none."""
+    told = {}
+    others = []
+    for name, value in headers.items():
+        if name.lower() == "authorization" and value.startswith(_BEARER):
+            told["K6_PROMETHEUS_RW_BEARER_TOKEN"] = value.removeprefix(_BEARER)
+        elif "," in value:
+            raise UsageError(
+                f"k6 can't send the header {name} to Prometheus",
+                expected="a value without a comma: k6 separates headers by commas",
+                found="one in it",
+            )
+        else:
+            others.append(f"{name}:{value}")
+    if others:
+        told["K6_PROMETHEUS_RW_HTTP_HEADERS"] = ",".join(others)
     return told

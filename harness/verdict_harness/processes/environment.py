@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-_SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL", re.IGNORECASE)
+_SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL|HEADERS", re.IGNORECASE)
 _USER = re.compile(r"(?<=://)[^/@\s]+@")
 _HIDDEN = "(not recorded)"
 

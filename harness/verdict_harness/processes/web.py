@@ -10,6 +10,7 @@ import ipaddress
 import os
 from functools import cache
 from ssl import SSLContext
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -31,6 +32,8 @@ ProtocolError = httpx.RemoteProtocolError
 TimedOut = httpx.TimeoutException
 InvalidUrl = httpx.InvalidURL
 
+#: Variables that say whose certificates count, to this library and to k6.
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 TIMEOUT = 5.0  # seconds for each step of a request, unless who asks says otherwise
 
 
@@ -44,7 +47,7 @@ def client(url: str, *, timeout: float = TIMEOUT, auth: Auth | tuple[str, str] |
     Args:
         url: base URL.
         timeout: seconds for each step of a request.
-        auth: whom to log in as; by default as an address says that has a login
+        auth: whom to log in as; by default as an address says that has a login or headers of its own
             (:class:`~verdict_harness.systems.Address`).
 
     >>> with client("http://127.0.0.1:9090", timeout=2.0) as prometheus:
@@ -52,14 +55,16 @@ def client(url: str, *, timeout: float = TIMEOUT, auth: Auth | tuple[str, str] |
     (9090, False)
     """
     near = is_near(url)
-    auth = auth or getattr(url, "login", None)
+    told: dict[str, Any] = {
+        "base_url": url,
+        "timeout": timeout,
+        "auth": auth or getattr(url, "login", None),
+        "headers": getattr(url, "headers", None),
+    }
     if near and not url.startswith("https:"):
-        hooks = {"request": [_stay_plain]}
-        return Client(
-            base_url=url, timeout=timeout, auth=auth, trust_env=False, verify=False, event_hooks=hooks
-        )
-    certificates = _certificates(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-    return Client(base_url=url, timeout=timeout, auth=auth, trust_env=not near, verify=certificates)
+        return Client(**told, trust_env=False, verify=False, event_hooks={"request": [_stay_plain]})
+    certificates = _certificates(*(os.environ.get(name) for name in CERTIFICATES))
+    return Client(**told, trust_env=not near, verify=certificates)
 
 
 def is_near(url: str) -> bool:

@@ -9,7 +9,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 
 from ..processes import web
 from ..record import Json
-from ..systems import Address, Login
+from ..systems import Address
 
 ATTEMPTS = 3
 
@@ -20,7 +20,7 @@ def fetch(
     """Ask once, or a few times where the connection failed; return for the record whatever came of it.
 
     Args:
-        address: base URL; nothing of its login is recorded.
+        address: base URL; nothing of its login or headers is recorded.
         path: below ``/api/v1/``.
         params: the question.
         timeout: seconds to wait for an answer.
@@ -39,7 +39,7 @@ def fetch(
         reraise=True,
     )
     try:
-        response = asking(_get, url, params, timeout, address.login)
+        response = asking(_get, address, path, params, timeout)
     except web.TimedOut as error:
         return {**record, "error": f"{type(error).__name__}: no answer within {timeout:g} s"}
     except (web.HttpError, web.InvalidUrl) as error:
@@ -52,9 +52,9 @@ def fetch(
     return {**record, "body": body}
 
 
-def _get(url: str, params: Mapping[str, str], timeout: float, login: Login | None) -> web.Response:
-    with web.client(url, timeout=timeout, auth=login) as client:
-        return client.get(url, params=params)
+def _get(address: Address, path: str, params: Mapping[str, str], timeout: float) -> web.Response:
+    with web.client(address, timeout=timeout) as client:
+        return client.get(f"/api/v1/{path}", params=params)
 
 
 def _transient(error: BaseException) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Self, TypeAlias
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -10,13 +12,14 @@ Login: TypeAlias = tuple[str, str]
 
 
 class Address(str):  # noqa: SLOT000 - few are made, and a slot could have no default
-    """A URL as text, without the password that was in it.
+    """A URL as text, without the password that was in it, or a token that goes with it.
 
-    Whoever is to log in asks for :attr:`login`; whoever does not know of that shows, records or passes on a
-    text that gives nothing away.
+    Whoever is to log in asks for :attr:`login` and :attr:`headers`; whoever does not know of these shows,
+    records or passes on a text that gives nothing away.
 
     Attributes:
         login: user and password; ``None`` if there were none.
+        headers: what every request has to carry, such as a token or the name of a tenant.
 
     >>> address = Address.of("https://me:s3cret@example.org/prom/")
     >>> print(address, address.login)
@@ -24,6 +27,7 @@ class Address(str):  # noqa: SLOT000 - few are made, and a slot could have no de
     """
 
     login: Login | None = None
+    headers: Mapping[str, str] = MappingProxyType({})
 
     @classmethod
     def of(cls, url: str) -> Self:
@@ -35,6 +39,12 @@ class Address(str):  # noqa: SLOT000 - few are made, and a slot could have no de
         host = parts.netloc.rpartition("@")[2]
         address = cls(urlunsplit(parts._replace(netloc=host)).rstrip("/"))
         address.login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+        return address
+
+    def carrying(self, headers: Mapping[str, str]) -> Self:
+        """Return this address, every request to which carries ``headers``."""
+        address = type(self)(self)
+        address.login, address.headers = self.login, MappingProxyType(dict(headers))
         return address
 
 

@@ -9,8 +9,11 @@ import pytest
 
 from experiments.exchange import MULTI
 from verdict_harness.errors import Unsupported, UsageError
+from verdict_harness.loads import words
 from verdict_harness.plugin.backends import NAMES, backend
-from verdict_harness.systems import Endpoint, ExternalBackend, Service, System
+from verdict_harness.processes import web
+from verdict_harness.processes.environment import shown
+from verdict_harness.systems import Address, Endpoint, ExternalBackend, Service, System
 from verdict_harness.systems.external import ExternalDeployment, _read
 
 SYSTEM = System(
@@ -163,3 +166,63 @@ def test_a_password_is_kept_and_never_shown(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         deployment(WEB_URL="http://h", PROMETHEUS_URL=url)
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_token_and_headers_are_kept_and_never_shown(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("s3cret\n")
+    (tmp_path / "headers").write_text("\nX-Scope-OrgID:  team-a \nX-Other: a: b\n")
+    one = deployment(
+        WEB_URL="http://h",
+        PROMETHEUS_TOKEN_FILE=str(tmp_path / "token"),
+        PROMETHEUS_HEADERS_FILE=str(tmp_path / "headers"),
+    ).prometheus
+    assert isinstance(one, Address)
+    assert one.headers == {"X-Scope-OrgID": "team-a", "X-Other": "a: b", "Authorization": "Bearer s3cret"}
+    assert "s3cret" not in f"{one}{one!r}"
+    with web.client(one) as client:
+        assert client.headers["X-Scope-OrgID"] == "team-a"
+        assert client.headers["Authorization"] == "Bearer s3cret"
+    told = words.environment(one, Path("/out"), {"SSL_CERT_FILE": "/ca.pem", "OTHER": "x"})
+    assert told["K6_PROMETHEUS_RW_BEARER_TOKEN"] == "s3cret"
+    assert told["K6_PROMETHEUS_RW_HTTP_HEADERS"] == "X-Scope-OrgID:team-a,X-Other:a: b"
+    assert told["SSL_CERT_FILE"] == "/ca.pem"
+    assert "OTHER" not in told
+    assert "s3cret" not in str(shown(told))
+    assert "team-a" not in str(shown(told))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("PROMETHEUS_TOKEN_FILE", None, "can't be read"),
+        ("PROMETHEUS_TOKEN_FILE", "", "nothing in it"),
+        ("PROMETHEUS_TOKEN_FILE", "two words", "several words"),
+        ("PROMETHEUS_HEADERS_FILE", "A: b\nno header", "line 2 is none"),
+        ("PROMETHEUS_HEADERS_FILE", "A:", "line 1 is none"),
+        ("PROMETHEUS_HEADERS_FILE", "a b: c", "line 1 is none"),
+    ],
+)
+def test_files_that_cannot_be_understood(tmp_path: Path, name: str, text: str | None, said: str) -> None:
+    path = tmp_path / "file"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UsageError) as refused:
+        deployment(WEB_URL="http://h", **{name: str(path)})
+    assert said in str(refused.value)
+    assert name in str(refused.value)
+    assert str(path) in refused.value.where
+
+
+def test_a_password_and_a_token_are_one_too_many(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("s3cret")
+    told = {"PROMETHEUS_TOKEN_FILE": str(tmp_path / "token"), "PROMETHEUS_URL": "http://me:p4ss@p:9090"}
+    with pytest.raises(UsageError, match="in two ways") as refused:
+        deployment(WEB_URL="http://h", **told)
+    assert "s3cret" not in str(refused.value)
+    assert "p4ss" not in str(refused.value)
+
+
+def test_a_header_that_k6_cannot_send_is_refused() -> None:
+    address = Address.of("http://p").carrying({"X-Roles": "a,b"})
+    with pytest.raises(UsageError, match="the header X-Roles"):
+        words.environment(address, Path("/out"))

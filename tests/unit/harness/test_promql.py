@@ -228,7 +228,7 @@ def test_no_answer_in_time_has_failed_and_is_not_tried_again(evidence, monkeypat
 def test_who_does_not_answer_costs_a_tenth_of_the_patience_until_an_answer_comes(evidence, monkeypatch):
     given = []
 
-    def get(_url, params, timeout, _login):
+    def get(_address, _path, params, timeout):
         given.append(timeout)
         if params["query"] != "back":
             raise fetch.web.httpx.ReadTimeout("")
