@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from experiments import figures
 from experiments.loads import Workload
 from verdict_harness.loads import Fate, Order, Trial
 from verdict_harness.samples import NoValue, Trouble
@@ -45,6 +46,7 @@ class Performed:
         cores: of the machine that ran it.
         trouble: every reason to conclude less from it than its numbers say.
         evidence: files that hold it.
+        figures: what people look for in a report of it.
     """
 
     def __init__(self, workload: Workload, trial: Trial, ledger: Ledger, cores: int = 0) -> None:
@@ -54,6 +56,8 @@ class Performed:
         self.cores = cores
         self.evidence = trial.evidence
         self.trouble: tuple[Trouble, ...] = (*trial.trouble, *self._books())
+        # now, while the Prometheus that watched it is still up
+        self.figures = figures.of_load(trial, tuple(workload.seeds))
 
     @property
     def name(self) -> str:

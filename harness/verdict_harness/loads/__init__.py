@@ -12,12 +12,14 @@ from __future__ import annotations
 from . import words
 from .arrivals import Arrivals, Ramp
 from .capacity import Arm, Ask, Claim, Conclusion, Outcome, Ruling
+from .figures import Figure, Figures, Found, figures_of
 from .interleaved import Interleaved, Schedule, Switch, at_the_client
 from .load import Load
 from .orders import Fate, Order, Orders
 from .raw import Request
 from .runner import requests, run_load
 from .search import SETTLE, Capacity, Demand
+from .server import ServerSide
 from .trial import Plan, Stage, Trial
 
 __all__ = [
@@ -30,6 +32,9 @@ __all__ = [
     "Conclusion",
     "Demand",
     "Fate",
+    "Figure",
+    "Figures",
+    "Found",
     "Interleaved",
     "Load",
     "Order",
@@ -40,10 +45,12 @@ __all__ = [
     "Request",
     "Ruling",
     "Schedule",
+    "ServerSide",
     "Stage",
     "Switch",
     "Trial",
     "at_the_client",
+    "figures_of",
     "requests",
     "run_load",
     "words",

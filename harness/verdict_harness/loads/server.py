@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Mapping
+from typing import Self
 
 from ..samples import (
     Estimate,
@@ -26,12 +28,25 @@ class Watched:
         whole: from before the first request to a scrape after the last.
         rules: name to expression of the system's recording rules.
         counted: what the load is made of, in the plural.
+        together: metrics that are asked for in one question.
     """
 
-    def __init__(self, prometheus: Prometheus, whole: Window, rules: Mapping[str, str], counted: str) -> None:
-        self._metrics = Metrics(prometheus, whole)
+    def __init__(
+        self,
+        prometheus: Prometheus,
+        whole: Window,
+        rules: Mapping[str, str],
+        counted: str,
+        together: Collection[str] = (),
+    ) -> None:
+        self._prometheus, self._whole, self._written = prometheus, whole, rules
+        self._metrics = Metrics(prometheus, whole, together)
         self._rules = Rules(prometheus, self._metrics, rules, whole.end)
         self._counted = counted
+
+    def aside(self, metrics: Collection[str]) -> Watched:
+        """Return the same, asked anew: for ``metrics`` in one question."""
+        return Watched(self._prometheus.aside(), self._whole, self._written, self._counted, metrics)
 
     def server(self, window: Window) -> Server:
         """Return what was scraped of the system, to be asked about ``window``."""
@@ -62,6 +77,16 @@ class ServerSide:
     window: Window
     whole: Window
     watched: Watched
+
+    def aside(self, metrics: Collection[str]) -> Self:
+        """Return this for questions beside those that are judged, which whatever comes of them leaves alone.
+
+        Args:
+            metrics: all that is asked for, in one question. What else is asked for costs one each.
+        """
+        beside = copy.copy(self)
+        beside.watched = self.watched.aside(metrics)
+        return beside
 
     @property
     def server(self) -> Server:

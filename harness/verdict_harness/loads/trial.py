@@ -27,6 +27,7 @@ from . import runner
 from .arrivals import Arrivals
 from .client import ClientSide, Kept
 from .derived import again
+from .figures import Figures
 from .load import Load
 from .server import ServerSide, Watched
 
@@ -92,7 +93,11 @@ class Trial(ClientSide, ServerSide):
         whole: from before the first request to a scrape after the last, for totals.
         trouble: every reason why nothing may be concluded from it.
         evidence: the file that holds it, relative to the run's folder.
+        figures: what the report shows of it besides, once somebody has asked; see
+            :func:`~verdict_harness.loads.figures_of`.
     """
+
+    figures: Figures | None = None
 
     def __init__(  # noqa: PLR0913 - what it was, and where all that belongs to it is
         self,

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from .. import report
 from ..errors import EvidenceError
+from ..loads import Figures
 from ..record import Json, Run, write_atomic, write_json
 from ..report import junit
 from ..verdicts import (
@@ -77,6 +78,7 @@ class Session:
         self.comparison: replay.Comparison | None = None
         self.report: Path | str = ""
         self._trials = {criterion.id: _Trial(criterion) for criterion in criteria}
+        self._figures: dict[str, Figures] = {}
         self._disturbed: dict[str, str] = {}
         self._table: Table = table or {}
         self._code = dict(code or {})
@@ -115,6 +117,9 @@ class Session:
         trial = self._trials[criterion.id]
         trial.judge.loads = carriers(fixtures.values())
         files = [file for load in trial.judge.loads for file in getattr(load, "evidence", ())]
+        for load in trial.judge.loads:
+            if isinstance(figures := getattr(load, "figures", None), Figures):
+                self._figures[figures.load] = figures
         # if it asked nothing and rests on no load, what its fixtures asked
         trial.evidence = tuple(dict.fromkeys((*self.run.evidence.watch(), *files))) or trial.evidence
         if self.run.replaying:
@@ -197,6 +202,7 @@ class Session:
             failures=tuple(self.failures),
             troubles=tuple(self.troubles),
             exhibits={name: tuple(trial.judge.exhibits) for name, trial in self._trials.items()},
+            figures=tuple(self._figures.values()),
         )
 
     def _write_verdict(self) -> None:

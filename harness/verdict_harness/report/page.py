@@ -8,16 +8,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 
 from ..figures import duration, gibibytes, quantity
+from ..loads import Figures, Found
 from ..record import Run
 from ..verdicts import Exhibit, Finding, Judged, Verdict, Whole
 from . import plots
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of docs/verdict.schema.json that :func:`document` follows; what readers stumble over raises it."""
 QUICK_NOTE = "quick profile: not evidence"
 
@@ -41,6 +42,7 @@ class Outcome:
         failures: ordinary tests of the session that failed.
         troubles: what else went wrong in the session.
         exhibits: criterion id to the samples that it was judged by.
+        figures: what people look for of each load, by which nothing is judged.
     """
 
     run: Run
@@ -50,6 +52,7 @@ class Outcome:
     failures: tuple[str, ...] = ()
     troubles: tuple[str, ...] = ()
     exhibits: Mapping[str, Sequence[Exhibit]] = field(default_factory=dict)
+    figures: tuple[Figures, ...] = ()
 
     @property
     def note(self) -> str:
@@ -71,20 +74,73 @@ def figure(finding: Finding) -> str:
 
 
 def interval(finding: Finding) -> str:
-    """Show between which ends a number lies; empty if it is known exactly, or not at all.
+    """Show between which ends a number lies; empty if it is known exactly, or not at all."""
+    return between(finding.interval, finding.unit)
 
-    >>> from ..verdicts import without_value
-    >>> interval(dataclasses.replace(without_value(Verdict.PASS, ""), unit="ms", interval=(20.0, math.inf)))
-    '>= 20 ms'
+
+def between(ends: tuple[float, float] | None, unit: str) -> str:
+    """Show an interval; empty if its ends are one, or there is none.
+
+    >>> between((20.0, 50.0), "ms"), between((20.0, math.inf), "ms"), between((20.0, 20.0), "ms")
+    ('20 to 50 ms', '>= 20 ms', '')
     """
-    if finding.interval is None or finding.interval[0] == finding.interval[1]:
+    if ends is None or ends[0] == ends[1]:
         return ""
-    lo, hi = finding.interval
+    lo, hi = ends
     if math.isinf(hi):
-        return "not bounded" if math.isinf(lo) else f">= {quantity(lo, finding.unit)}"
+        return "not bounded" if math.isinf(lo) else f">= {quantity(lo, unit)}"
     if math.isinf(lo):
-        return f"<= {quantity(hi, finding.unit)}"
-    return f"{quantity(lo, '')} to {quantity(hi, finding.unit)}"
+        return f"<= {quantity(hi, unit)}"
+    return f"{quantity(lo, '')} to {quantity(hi, unit)}"
+
+
+class Cell(NamedTuple):
+    """A figure as people read it.
+
+    Attributes:
+        text: the number, or how far it is known, or that it is absent; empty where it was not asked.
+        besides: between which ends it lies, or why it is absent; empty if there is nothing to say.
+        absent: whether nothing is known of it.
+    """
+
+    text: str = ""
+    besides: str = ""
+    absent: bool = False
+
+    @classmethod
+    def of(cls, found: Found | None) -> Cell:
+        """Show a figure."""
+        if found is None:
+            return cls()
+        unit = found.unit.symbol
+        known = between(found.interval, unit)
+        if found.value is not None:
+            return cls(quantity(found.value, unit), known)
+        return cls(known) if known else cls("absent", found.reason, absent=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The figures of one load as a table.
+
+    Attributes:
+        load: its name.
+        columns: the parts of the system that they are of; the empty one is all of it.
+        rows: each name, with what was found in each column.
+    """
+
+    load: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+
+    @classmethod
+    def of(cls, figures: Figures) -> Sheet:
+        """Lay them out, in their own order."""
+        columns = tuple(dict.fromkeys(one.of for one in figures.found))
+        cells = {(one.name, one.of): one for one in figures.found}
+        names = dict.fromkeys(one.name for one in figures.found)
+        rows = tuple((name, tuple(Cell.of(cells.get((name, of))) for of in columns)) for name in names)
+        return cls(figures.load, columns, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +208,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
         "failures": list(outcome.failures),
         "troubles": list(outcome.troubles),
         "doubts": [dataclasses.asdict(note) for note in notes(outcome.judged).values()],
+        "figures": [each.to_json() for each in outcome.figures],
         "criteria": [_entry(judged) for judged in outcome.judged],
     }
 
@@ -231,6 +288,7 @@ def html(outcome: Outcome) -> str:
         quantity=quantity,
         figure=figure,
         reason=reason,
+        sheets=[Sheet.of(each) for each in outcome.figures],
         notes=notes(outcome.judged),
         undrawn="" if plots.available() else plots.MISSING,
         plots={

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from ..processes import progress
 from ..verdicts import Comparison, Judged, Verdict
-from .page import Outcome, figure, notes, reason
+from .page import Outcome, Sheet, figure, notes, reason
 
 LEAST_WIDTH = 100
 _LONG = 30
@@ -117,7 +117,36 @@ def summary(outcome: Outcome, report: Path | str, comparison: Comparison | None)
         places.add_row("report", _path(report) if isinstance(report, Path) else Text(report, style="red"))
     if not run.replaying:
         places.add_row("judge again", Text.assemble("pytest --judge ", _path(run.directory)))
-    return Group(table(outcome), _reasons(outcome), verdicts, "", places)
+    # those of several loads are too many for a terminal: the report has them
+    sheets = [_figures(Sheet.of(each)) for each in outcome.figures] if len(outcome.figures) == 1 else []
+    return Group(*sheets, table(outcome), _reasons(outcome), verdicts, "", places)
+
+
+def _figures(sheet: Sheet) -> Group:
+    """Return the figures of a load, and below them why some are absent."""
+    grid = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    grid.add_column(Text(sheet.load), overflow="fold")
+    absent: dict[str, list[str]] = {}
+    for of in sheet.columns:
+        grid.add_column(Text(of or "in all"), justify="right", overflow="fold")
+    for name, cells in sheet.rows:
+        grid.add_row(Text(name), *(Text(one.text) for one in cells))
+        for of, one in zip(sheet.columns, cells, strict=True):
+            if one.absent:
+                absent.setdefault(one.besides, []).append(f"{name} {of}".strip())
+    why = [Text.assemble(("absent", "bold"), f" {_first(who)}: {text}") for text, who in absent.items()]
+    return Group(grid, *why, *([""] if why else []))
+
+
+def _first(names: list[str]) -> str:
+    """Name the first few.
+
+    >>> _first(list("abcde")), _first(["a"])
+    ('a, b and 3 others', 'a')
+    """
+    few = 2
+    others = f" and {len(names) - few} others" if len(names) > few + 1 else ""
+    return ", ".join(names[:few] if others else names) + others
 
 
 def table(outcome: Outcome) -> Table:

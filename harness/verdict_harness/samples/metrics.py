@@ -7,6 +7,7 @@ seconds are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
@@ -31,11 +32,14 @@ class Metrics:
     Args:
         prometheus: whom to ask.
         span: from a scrape or two before the first moment that is ever asked about to one after the last.
+        together: metrics that are asked for in one question, with the first of them that is asked for; when
+            their targets were scraped, in another.
     """
 
-    def __init__(self, prometheus: Prometheus, span: Window) -> None:
+    def __init__(self, prometheus: Prometheus, span: Window, together: Collection[str] = ()) -> None:
         self._prometheus = prometheus
         self._span = span
+        self._together = tuple(together)
         self._tracks: dict[str, tuple[Track, ...] | NoValue] = {}
         self._scrapes: dict[tuple[str, ...], Scrapes | NoValue] = {}
 
@@ -116,6 +120,8 @@ class Metrics:
         """Return the scrapes that brought a series; those of one target are asked for once."""
         target = _target(track)
         if target not in self._scrapes:
+            self._scrapes |= self._scrapes_of_all() if self._together else {}
+        if target not in self._scrapes:
             self._scrapes[target] = self._ask_scrapes(track)
         return self._scrapes[target]
 
@@ -126,15 +132,26 @@ class Metrics:
             return scrapes(target, None, None, [track])
         selector = f'{{__name__=~"{_UP}|{_STARTED}", job="{_quoted(job)}", instance="{_quoted(instance)}"}}'
         _, tracks = self._prometheus.raw(selector, self._span)
-        if isinstance(tracks, NoValue):
-            return tracks
-        found = {
-            name: [one for one in tracks if one.labels.get("__name__") == name] for name in (_UP, _STARTED)
+        return _read_scrapes(selector, tracks, track)
+
+    def _scrapes_of_all(self) -> dict[tuple[str, ...], Scrapes | NoValue]:
+        """Return the scrapes of every target that has a name, of all metrics that were asked for together."""
+        seen = {
+            _target(track): track
+            for found in self._tracks.values()
+            if not isinstance(found, NoValue)
+            for track in found
+            if all(_target(track))
         }
-        if len(found[_UP]) > 1:
-            return Several(selector, f"{len(found[_UP])} targets of one name: {named(found[_UP])}")
-        started = found[_STARTED][0] if len(found[_STARTED]) == 1 else None
-        return scrapes(target, found[_UP][0] if found[_UP] else None, started, [track])
+        if not seen:
+            return {}
+        pairs = [
+            f'{label}=~"{_quoted("|".join(sorted({re.escape(target[place]) for target in seen})))}"'
+            for place, label in enumerate(_TARGET)
+        ]
+        selector = f'{{__name__=~"{_UP}|{_STARTED}", {", ".join(pairs)}}}'
+        _, tracks = self._prometheus.raw(selector, self._span)
+        return {target: _read_scrapes(selector, tracks, track) for target, track in seen.items()}
 
     def _counters(self, query: str, chosen: Iterable[Track]) -> tuple[Counter, ...] | NoValue:
         counters = []
@@ -146,6 +163,8 @@ class Metrics:
         return tuple(counters)
 
     def _all(self, metric: str) -> tuple[Track, ...] | NoValue:
+        if metric in self._together and metric not in self._tracks:
+            self._tracks |= self._ask_together()
         if metric not in self._tracks:
             query, tracks = self._prometheus.raw(metric, self._span)
             self._tracks[metric] = (
@@ -154,6 +173,14 @@ class Metrics:
                 else (self._prometheus.gone(Empty(query, "no raw sample"), self._span.start, metric))
             )
         return self._tracks[metric]
+
+    def _ask_together(self) -> dict[str, tuple[Track, ...] | NoValue]:
+        selector = f'{{__name__=~"{"|".join(self._together)}"}}'
+        query, tracks = self._prometheus.raw(selector, self._span)
+        if isinstance(tracks, NoValue):
+            return dict.fromkeys(self._together, tracks)
+        found = {name: _called(name, tracks) for name in self._together}
+        return {name: some or Empty(query, f"no raw sample of {name}") for name, some in found.items()}
 
 
 def shown(metric: str, labels: Labels) -> str:
@@ -180,6 +207,23 @@ def fits(labels: Mapping[str, str], wanted: Labels) -> bool:
 def targets_of(counters: Sequence[Counter]) -> tuple[Scrapes, ...]:
     """Return the scrapes of the targets that counters come from, each once."""
     return tuple({id(counter.scrapes): counter.scrapes for counter in counters}.values())
+
+
+def _called(name: str, tracks: Iterable[Track]) -> tuple[Track, ...]:
+    return tuple(track for track in tracks if track.labels.get("__name__") == name)
+
+
+def _read_scrapes(selector: str, tracks: tuple[Track, ...] | NoValue, track: Track) -> Scrapes | NoValue:
+    """Return the scrapes that brought ``track``, from what was answered of its target and of others."""
+    if isinstance(tracks, NoValue):
+        return tracks
+    mine = [one for one in tracks if _target(one) == _target(track)]
+    up, started = _called(_UP, mine), _called(_STARTED, mine)
+    if len(up) > 1:
+        return Several(selector, f"{len(up)} targets of one name: {named(up)}")
+    return scrapes(
+        name_of(track.labels), up[0] if up else None, started[0] if len(started) == 1 else None, [track]
+    )
 
 
 def _target(track: Track) -> tuple[str, ...]:

@@ -18,9 +18,10 @@ What Prometheus does that would otherwise pass unnoticed:
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Self
 
 from ..figures import clock
 from ..record import Evidence, Json
@@ -69,6 +70,12 @@ class Prometheus:
         self._lookback = lookback
         self._timeout = timeout
         self._in_vain = 0
+
+    def aside(self) -> Self:
+        """Return it for questions beside those that are judged, whose patience these do not shorten."""
+        beside = copy.copy(self)
+        beside._in_vain = 0  # noqa: SLF001 - a copy of itself
+        return beside
 
     def instant(self, query: str, at: float) -> Sample:
         """Return the one number that ``query`` yields at one moment of the past.

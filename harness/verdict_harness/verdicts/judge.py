@@ -20,7 +20,8 @@ class Carrier(Protocol):
     """Something that a judgement rests on, such as a load: it knows why it can't carry a verdict.
 
     If it has a ``name``, its reasons are told under that; if it has files of ``evidence``, relative to
-    the run's folder, they are named beside the verdict.
+    the run's folder, they are named beside the verdict; if it has ``figures``
+    (:class:`~verdict_harness.loads.Figures`), the report shows them.
     """
 
     @property

@@ -122,6 +122,7 @@ def compare(
         for name, entry in now.items()
         if (reason := _unlike(before.get(name, {}), entry))
     ]
+    differences += _figures(recorded, found)
     whole = len(now) >= len(before)
     if whole and not differences and recorded.get("verdict") != found["verdict"]:
         said = f"the run was recorded as {recorded.get('verdict', NONE)} and is {found['verdict']} now"
@@ -154,6 +155,28 @@ def _unlike(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     if len(then.get("findings", ())) != len(now.get("findings", ())):
         return f"it had {len(then.get('findings', ()))} findings and has {len(now.get('findings', ()))}"
     return ""
+
+
+def _figures(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> list[Difference]:
+    """Return the figures that are other numbers than were recorded; an older run has none on record."""
+    then, now = (
+        {
+            (load["load"], one["name"], one["of"]): one
+            for load in strict(document).get("figures", ())
+            for one in load["figures"]
+        }
+        for document in (recorded, found)
+    )
+    differences = []
+    for key in then.keys() & now.keys():
+        for name in ("value", "unit", "interval", "samples", "query"):
+            was, is_ = then[key].get(name), now[key][name]
+            if was != is_:
+                what = " of ".join(filter(None, (key[1], key[2], key[0])))
+                said = f"the {name} of the figure {what} was {was} and is {is_}"
+                differences.append(Difference("", str(was), str(is_), said))
+                break
+    return sorted(differences, key=str)
 
 
 def _by_id(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

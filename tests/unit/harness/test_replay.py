@@ -416,3 +416,18 @@ def test_a_run_that_is_another_as_a_whole_is_told_though_each_criterion_is_the_s
     assert same.differences == ()
     (told,) = compare(recorded, {**recorded, "verdict": "INCONCLUSIVE"}).differences
     assert str(told) == "the run was recorded as PASS and is INCONCLUSIVE now"
+
+
+def test_compare_sees_figures():
+    def document(value, reason=""):
+        one = {"name": "p99", "of": "a", "value": value, "unit": "ms", "reason": reason}
+        one |= {"interval": None, "samples": 9, "query": "q"}
+        return {"verdict": "PASS", "criteria": [], "figures": [{"load": "A2", "figures": [one]}]}
+
+    assert compare(document(1.0), document(1.0)).same
+    assert compare(document(None, "it hung"), document(None, "nobody asked")).same
+    (other,) = compare(document(1.0), document(2.0)).differences
+    assert str(other) == "the value of the figure p99 of a of A2 was 1.0 and is 2.0"
+    assert not compare(document(1.0), document(None)).same
+    older = {"verdict": "PASS", "criteria": []}
+    assert compare(older, document(None, "the run holds no answer to this question")).same

@@ -10,10 +10,23 @@ from types import SimpleNamespace
 import pytest
 
 from verdict_harness.errors import EvidenceError
+from verdict_harness.loads import Figures, Found
 from verdict_harness.record import Run, Watched, write_json
 from verdict_harness.report import junit, plots, terminal
 from verdict_harness.report import page as report
-from verdict_harness.samples import Doubt, Empty, Point, Series, Unit, Windows, exact, ms, per_minute, ratio
+from verdict_harness.samples import (
+    Doubt,
+    Empty,
+    Point,
+    Series,
+    Unit,
+    Windows,
+    count,
+    exact,
+    ms,
+    per_minute,
+    ratio,
+)
 from verdict_harness.verdicts import (
     AtLeast,
     Below,
@@ -136,6 +149,51 @@ def test_the_page_knows_the_machine(tmp_path):
     text = Page(report.html(outcome(tmp_path, []))).text
     assert "machine cores" in text
     assert re.search(r"machine memory [\d.]+ GiB", text)
+
+
+def load_figures(name):
+    rate = exact("rate", 1192.0, at=0.0, n=5100).widened("chance", "few", lo=1100.0, hi=1300.0)
+    beyond = dataclasses.replace(exact("p99", 1.0, at=0.0, n=5100), value=None)
+    return Figures(
+        name,
+        (
+            Found("matches/min", "", per_minute, rate),
+            Found("matches/min", "shard a", per_minute, Empty("rate", f"no <series> of {name}")),
+            Found("slowest", "shard a", ms, beyond.widened("resolution", "no bucket", hi=math.inf)),
+            Found("lost", "", count, exact("lost", 0.0, at=0.0, n=5100)),
+        ),
+    )
+
+
+def test_the_page_shows_the_figures_of_each_load_below_the_criteria(tmp_path):
+    told = outcome(tmp_path, [], figures=(load_figures("A1"), load_figures("A2")))
+    page = Page(report.html(told)).text
+    assert page.index("Criteria") < page.index("Figures of each load") < page.index("Each criterion, and why")
+    assert "A1 in all shard a matches/min 1192 /min 1100 to 1300 /min absent no <series> of A1" in page
+    assert "slowest >= 1000 ms lost 0 " in page
+    assert "absent no <series> of A2" in page
+    assert "Figures of each load" not in Page(report.html(outcome(tmp_path, []))).text
+
+
+def test_the_document_has_the_figures_of_each_load(tmp_path):
+    write_json(tmp_path / "it.json", report.document(outcome(tmp_path, [], figures=(load_figures("A2"),))))
+    (told,) = json.loads((tmp_path / "it.json").read_text())["figures"]
+    assert told["load"] == "A2"
+    rate, absent, beyond, lost = told["figures"]
+    assert (rate["value"], rate["unit"], rate["interval"]) == (1192.0, "/min", [1100.0, 1300.0])
+    assert (absent["value"], absent["interval"], absent["reason"]) == (None, None, "no <series> of A2")
+    assert (beyond["value"], beyond["interval"]) == (None, [1000.0, None])
+    assert (lost["value"], lost["reason"]) == (0.0, "")
+
+
+def test_the_terminal_shows_the_figures_of_one_load_and_not_of_many(tmp_path):
+    def shown(*names):
+        told = outcome(tmp_path, [], figures=tuple(map(load_figures, names)))
+        return " ".join(terminal.render(terminal.summary(told, "", None), width=200, colour=False).split())
+
+    assert "matches/min 1192 /min absent slowest >= 1000 ms lost 0" in shown("A2")
+    assert "absent matches/min shard a: no <series> of A2" in shown("A2")
+    assert "matches/min" not in shown("A1", "A2")
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,16 @@ from tests.verdict_schema import SCHEMA
 from verdict_harness.report import page
 
 ONE_OF_EACH = """
+from types import SimpleNamespace
+from verdict_harness.loads import Figures, Found
+
+@pytest.fixture
+def load():
+    found = (Found("p99", "a", ms, p99(20)), Found("p50", "", ms, Empty("p50", "nobody looked")))
+    return SimpleNamespace(trouble=(), figures=Figures("A2", found))
+
 @criterion("A2.p99")
-def test_p99(judge):
+def test_p99(judge, load):
     judge(p99(20), LIMIT)
 
 @criterion("A2.gc")
@@ -82,6 +90,12 @@ def test_what_a_running_session_leaves_follows_it_too(judged):
     assert ended.verdicts == {"A2.p99": "PASS", "A2.gc": "FAIL"}
 
 
+def test_the_figures_of_a_load_are_in_it(document):
+    (told,) = document["figures"]
+    assert told["load"] == "A2"
+    assert [(one["name"], one["value"]) for one in told["figures"]] == [("p99", 20.0), ("p50", None)]
+
+
 @pytest.fixture
 def document(judged):
     return judged(ONE_OF_EACH).verdict
@@ -117,6 +131,10 @@ HARM = {
     "no reason": broken(["criteria", 0, "reason"], ""),
     "fewer than no samples": broken(["criteria", 0, "samples"], -1),
     "no findings": broken(["criteria", 0, "findings"], []),
+    "a figure without a reason": broken(["figures", 0, "figures", 1, "reason"], None),
+    "a figure in words": broken(["figures", 0, "figures", 0, "value"], "20 ms"),
+    "a field of a figure that nobody knows": broken(["figures", 0, "figures", 0, "extra"], 1),
+    "figures of nothing": broken(["figures", 0, "load"], None),
     "an end that is no moment": broken(["finished"], "soon"),
     "a digest that is none": broken(["manifest"], "abc"),
     "compared with nothing": broken(["comparison"], {}),

@@ -1,71 +1,16 @@
 """What a criterion is told of the system's own metrics, on scrapes that are made up."""
 
-import bisect
 import math
 import random
 
 import pytest
 
-from verdict_harness.samples.answers import Track
+from tests.recorded import SCRAPES, START, Recorded, evenly
 from verdict_harness.samples.estimate import Estimate, Windows
-from verdict_harness.samples.metrics import Metrics
-from verdict_harness.samples.sample import Empty, Failed, NotANumber, Partial, Point, Series, Several, Stale
-from verdict_harness.samples.server import Server
+from verdict_harness.samples.sample import Empty, Failed, NotANumber, Partial, Series, Several, Stale
 from verdict_harness.samples.units import ms, percent
 from verdict_harness.samples.window import Window
 from verdict_harness.verdicts import Below, Change
-
-START = 1_700_000_000.0
-SCRAPES = 61
-WINDOW = Window(START + 29, START + 297)
-EDGES = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, math.inf)
-
-
-class Recorded:
-    """A Prometheus that has scraped what it is told, every 5 s."""
-
-    def __init__(self, up=None, **targets):
-        self.asked = []
-        self.tracks = []
-        for job in targets or {"me-shard-a": None}:
-            self.add("up", up or [1] * SCRAPES, job=job)
-
-    def add(self, name, values, job="me-shard-a", **labels):
-        labels = {"__name__": name, "job": job, "instance": f"{job}:9091", **labels}
-        points = [Point(START + 5 * i, float(value)) for i, value in enumerate(values) if value is not None]
-        if points:
-            self.tracks.append(Track(labels, tuple(points)))
-        return self
-
-    def observe(self, name, observations, job="me-shard-a", up=None, **labels):
-        """Add a histogram of observations, each at a second and of so many seconds."""
-        for edge in EDGES:
-            times = sorted(at for at, value in observations if value <= edge)
-            values = [bisect.bisect(times, 5 * i) if not up or up[i] else None for i in range(SCRAPES)]
-            le = "+Inf" if math.isinf(edge) else f"{edge:g}"
-            self.add(f"{name}_bucket", values, job, le=le, **labels)
-        return self
-
-    def raw(self, selector, _span):
-        self.asked.append(selector)
-        if selector.startswith("{"):
-            names = ("up", "process_start_time_seconds")
-            job = selector.partition('job="')[2].partition('"')[0]
-            return selector, tuple(
-                one for one in self.tracks if one.labels["__name__"] in names and one.labels["job"] == job
-            )
-        return selector, tuple(one for one in self.tracks if one.labels["__name__"] == selector)
-
-    def gone(self, empty, _at, _query=""):
-        return empty
-
-    def server(self, window=WINDOW):
-        return Server(Metrics(self, Window(START - 10, START + 305)), window, "orders")
-
-
-def evenly(value, n=5100, begin=0.0, end=300.0):
-    return [(begin + (end - begin) * (i + 0.5) / n, value) for i in range(n)]
-
 
 # -- quantiles
 
