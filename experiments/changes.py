@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from verdict_harness.loads import Interleaved, Plan, Schedule, Stage, Switch
+from verdict_harness.loads import Held, Interleaved, Plan, Schedule, Stage, Switch
 from verdict_harness.processes import Pending, until
 from verdict_harness.systems import Deployment, Fault, chaos
 
@@ -69,17 +69,17 @@ def _broker(deployment: Deployment) -> Switch:
 
     away: list[Fault] = []
 
-    def gone() -> float:
+    def gone() -> Held:
         began = time.time()
         away.append(chaos.pause(deployment, BROKER))
         away[-1].inject()  # and see that it bit: a broker that never went would be a change of nothing
-        return max(time.time(), began + UNDER_WAY)
+        return Held(max(time.time(), began + UNDER_WAY), away[-1].to_json()["means"])
 
-    def back() -> float:
+    def back() -> Held:
         while away:
             away.pop().heal()
         until("shard a to hand over what it kept", lambda: _drained(deployment), timeout=DRAIN)
-        return time.time()
+        return Held(time.time())
 
     return {"A": back, "B": gone}
 

@@ -137,8 +137,8 @@ class ClusterDeployment:
         """
         raise Unsupported(f"the CPU that {service} has used is not known here", expected="the local backend")
 
-    def pause(self, service: str) -> None:
-        """Freeze a service: its connections stay open and nothing answers.
+    def pause(self, service: str) -> str:
+        """Freeze a service: its connections stay open and nothing answers; return by which means.
 
         Raises:
             Unsupported: nobody here can reach the processes of its pod.
@@ -147,6 +147,7 @@ class ClusterDeployment:
         self._must(Capability.PAUSE)
         for pod in self._running(service):
             pod_processes.freeze(pod)
+        return f"paused by SIGSTOP to every process of {service}"
 
     def resume(self, service: str) -> None:
         """Undo :meth:`pause`; harmless on a service that runs."""
@@ -154,8 +155,8 @@ class ClusterDeployment:
         for pod in self._running(service):
             pod_processes.thaw(pod)
 
-    def kill(self, service: str) -> None:
-        """End a service at once; its log is saved before.
+    def kill(self, service: str) -> str:
+        """End a service at once, and return by which means; its log is saved before.
 
         Where the processes of nodes can be reached, it has no chance to clean up; elsewhere it has a second,
         the least that a cluster confirms.
@@ -180,10 +181,11 @@ class ClusterDeployment:
             self._end(its_pods, "--grace-period=0", "--force", "--wait=false")
             for pod in its_pods:
                 pod_processes.end(pod)
-        else:
-            self._scale(service, 0)
-            # with no grace at all the cluster would not wait for the end of the process
-            self._end(its_pods, "--grace-period=1", "--wait")
+            return f"killed by SIGKILL to every process of {service}"
+        self._scale(service, 0)
+        # with no grace at all the cluster would not wait for the end of the process
+        self._end(its_pods, "--grace-period=1", "--wait")
+        return f"killed by deleting the pods of {service} with a grace of 1 s"
 
     def start(self, service: str) -> None:
         """Start a killed service again on the same volume, and wait until it is ready.

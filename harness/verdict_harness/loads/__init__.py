@@ -12,7 +12,7 @@ from __future__ import annotations
 from . import words
 from .arrivals import Arrivals, Ramp
 from .capacity import Arm, Ask, Claim, Conclusion, Outcome, Ruling
-from .interleaved import Interleaved, Schedule, Switch, at_the_client
+from .interleaved import Held, Interleaved, Schedule, Switch, at_the_client
 from .load import Load
 from .orders import Fate, Order, Orders
 from .raw import Request
@@ -30,6 +30,7 @@ __all__ = [
     "Conclusion",
     "Demand",
     "Fate",
+    "Held",
     "Interleaved",
     "Load",
     "Order",

@@ -158,7 +158,7 @@ class ExternalDeployment:
         del lines
         return f"({service} runs outside of the harness, and so does its log)"
 
-    def pause(self, service: str) -> None:
+    def pause(self, service: str) -> str:
         """Refuse: it is not ours."""
         self._refuse("pause", service)
 
@@ -166,7 +166,7 @@ class ExternalDeployment:
         """Refuse: it is not ours."""
         self._refuse("resume", service)
 
-    def kill(self, service: str) -> None:
+    def kill(self, service: str) -> str:
         """Refuse: it is not ours."""
         self._refuse("kill", service)
 

@@ -1,10 +1,13 @@
 """Blocks in turn: when they are, which came about, and what is said of them."""
 
+import dataclasses
 import math
 import random
+from types import SimpleNamespace
 
 import pytest
 
+from verdict_harness.loads import Held, Interleaved
 from verdict_harness.loads.interleaved import Judged, Schedule, change, judged
 from verdict_harness.samples import Block
 
@@ -48,6 +51,40 @@ def test_a_pair_of_which_a_switch_left_too_little_is_none():
 
 def test_without_a_word_a_switch_takes_as_long_as_planned():
     assert judged(SCHEDULE, 0.0, {})[0] == Judged(a=(4.0, 14.0), b=(19.0, 29.0))
+
+
+@dataclasses.dataclass
+class Load:
+    """A load that does what is to be done in it, and has no trouble."""
+
+    actions: object = lambda _: ()
+    trouble = ()
+    window = SimpleNamespace(end=1100.0)
+    kept = SimpleNamespace(orders=SimpleNamespace(began=1000.0))
+
+    def run(self):
+        for _, act in self.actions("what is up"):
+            act()
+        return self
+
+
+def compared(facts, switch):
+    """Return what is said of a comparison of one load; what goes on record of it is in ``facts``."""
+    evidence = SimpleNamespace(fact=lambda key, ask: facts.setdefault(key, ask()))
+    stage = SimpleNamespace(run=SimpleNamespace(evidence=evidence), trial=Load.run)
+    one = Interleaved(stage, "change", [SCHEDULE], lambda *_: Load(), switch)
+    same = Block(tuple(1 + n / 1000 for n in range(300)))
+    return one.changes({"client": lambda *_: same}, 0.99, 0.1)["client"]
+
+
+def test_what_is_said_names_the_means_by_which_an_arm_took_over():
+    facts = {}
+    by_scaling = compared(
+        facts, lambda _: {"A": lambda: Held(0.0), "B": lambda: Held(0.0, "paused by scaling x to 0")}
+    )
+    assert by_scaling.query == "client: p99 in arm B, paused by scaling x to 0, against arm A"
+    assert facts["switches of change-1"]["B"] == "paused by scaling x to 0", "judged again, it says the same"
+    assert compared({}, None).query == "client: p99 in arm B against arm A"
 
 
 def test_no_change_is_within_the_limit():
