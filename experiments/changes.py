@@ -16,13 +16,19 @@ RATE = {"full": 340, "quick": 400}  # orders/s: plenty for a p99, and below a th
 BESIDE, NEIGHBOR = 200, 100  # orders/s through the gateway, which with k6 has to fit beside three shards
 UNDER_WAY = 4.0  # seconds in which what was under way when the broker went may still be acknowledged
 DRAIN = 60.0  # seconds that the shard has to hand over what it kept, once the broker is back
+SCALED = {"kube": 30.0}  # seconds of a switch where a pause ends the broker's pod, and another comes for it
 
 
-def schedules(*, quick: bool) -> list[Schedule]:
-    """Return what is run until it is decided: it is looked at after 6, 12 and 24 pairs of blocks."""
+def schedules(*, quick: bool, switch: float | None = None) -> list[Schedule]:
+    """Return what is run until it is decided: it is looked at after 6, 12 and 24 pairs of blocks.
+
+    Args:
+        quick: whether it is looked at but once, after short blocks.
+        switch: seconds for one arm to give way to the other; ``None`` for what freezing takes at most.
+    """
     if quick:
-        return [Schedule(6, block=7.0, switch=5.0)]
-    return [Schedule(pairs, block=20.0, switch=6.0) for pairs in (6, 6, 12)]
+        return [Schedule(6, block=7.0, switch=switch or 5.0)]
+    return [Schedule(pairs, block=20.0, switch=switch or 6.0) for pairs in (6, 6, 12)]
 
 
 def broker_gone(stage: Stage) -> Interleaved:
@@ -38,7 +44,8 @@ def broker_gone(stage: Stage) -> Interleaved:
             target="shard",
         )
 
-    return Interleaved(stage, "A4-change", schedules(quick=stage.run.quick), load, _broker)
+    planned = schedules(quick=stage.run.quick, switch=SCALED.get(stage.run.backend))
+    return Interleaved(stage, "A4-change", planned, load, _broker)
 
 
 def neighbor_busy(stage: Stage) -> Interleaved:
