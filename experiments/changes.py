@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from verdict_harness.loads import Interleaved, Plan, Schedule, Stage, Switch
+from verdict_harness.loads import Held, Interleaved, Plan, Schedule, Stage, Switch
 from verdict_harness.processes import Pending, until
 from verdict_harness.systems import Deployment, Fault, chaos
 
@@ -16,13 +16,19 @@ RATE = {"full": 340, "quick": 400}  # orders/s: plenty for a p99, and below a th
 BESIDE, NEIGHBOR = 200, 100  # orders/s through the gateway, which with k6 has to fit beside three shards
 UNDER_WAY = 4.0  # seconds in which what was under way when the broker went may still be acknowledged
 DRAIN = 60.0  # seconds that the shard has to hand over what it kept, once the broker is back
+SCALED = {"kube": 30.0}  # seconds of a switch where a pause ends the broker's pod, and another comes for it
 
 
-def schedules(*, quick: bool) -> list[Schedule]:
-    """Return what is run until it is decided: it is looked at after 6, 12 and 24 pairs of blocks."""
+def schedules(*, quick: bool, switch: float | None = None) -> list[Schedule]:
+    """Return what is run until it is decided: it is looked at after 6, 12 and 24 pairs of blocks.
+
+    Args:
+        quick: whether it is looked at but once, after short blocks.
+        switch: seconds for one arm to give way to the other; ``None`` for what freezing takes at most.
+    """
     if quick:
-        return [Schedule(6, block=7.0, switch=5.0)]
-    return [Schedule(pairs, block=20.0, switch=6.0) for pairs in (6, 6, 12)]
+        return [Schedule(6, block=7.0, switch=switch or 5.0)]
+    return [Schedule(pairs, block=20.0, switch=switch or 6.0) for pairs in (6, 6, 12)]
 
 
 def broker_gone(stage: Stage) -> Interleaved:
@@ -38,7 +44,8 @@ def broker_gone(stage: Stage) -> Interleaved:
             target="shard",
         )
 
-    return Interleaved(stage, "A4-change", schedules(quick=stage.run.quick), load, _broker)
+    planned = schedules(quick=stage.run.quick, switch=SCALED.get(stage.run.backend))
+    return Interleaved(stage, "A4-change", planned, load, _broker)
 
 
 def neighbor_busy(stage: Stage) -> Interleaved:
@@ -69,17 +76,17 @@ def _broker(deployment: Deployment) -> Switch:
 
     away: list[Fault] = []
 
-    def gone() -> float:
+    def gone() -> Held:
         began = time.time()
         away.append(chaos.pause(deployment, BROKER))
         away[-1].inject()  # and see that it bit: a broker that never went would be a change of nothing
-        return max(time.time(), began + UNDER_WAY)
+        return Held(max(time.time(), began + UNDER_WAY), away[-1].to_json()["means"])
 
-    def back() -> float:
+    def back() -> Held:
         while away:
             away.pop().heal()
         until("shard a to hand over what it kept", lambda: _drained(deployment), timeout=DRAIN)
-        return time.time()
+        return Held(time.time())
 
     return {"A": back, "B": gone}
 

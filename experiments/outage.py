@@ -32,7 +32,8 @@ class Outage(Performed):
     """One such load. It carries a verdict only if the outage was seen by others than who made it.
 
     Attributes:
-        fault: what was done to the broker, and when, as on record, and for how long it was ``planned``.
+        fault: what was done to the broker, by which means and when, as on record, and for how long it was
+            ``planned``.
     """
 
     def __init__(self, workload: Workload, trial: Trial, ledger: Ledger, fault: dict[str, Any]) -> None:
@@ -57,7 +58,9 @@ class Outage(Performed):
             return
         gone, back = self._at("injected"), self._at("healed")
         judged, end = self.trial.window.start - self.trial.began, self.workload.seconds
-        for label, start, stop in (("before", judged, gone), ("during", gone, back), ("after", back, end)):
+        # the report shows it by this label: not every backend has the same means
+        during = ", ".join(filter(None, ("during", self.fault.get("means", ""))))
+        for label, start, stop in (("before", judged, gone), (during, gone, back), ("after", back, end)):
             if stop - start >= SHORTEST:
                 yield label, self.view(self.trial.part(start, stop), self.workload.orders_in(start, stop))
 

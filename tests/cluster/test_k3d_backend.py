@@ -26,13 +26,13 @@ from verdict_harness.errors import (
     ClusterError,
     HarnessError,
     ServiceDied,
-    Unsupported,
     UsageError,
     WaitTimeout,
 )
 from verdict_harness.kubernetes import K3dBackend, KubeBackend
 from verdict_harness.kubernetes.deployment import ClusterDeployment
 from verdict_harness.kubernetes.kubectl import Kubectl
+from verdict_harness.kubernetes.scaled import NOTE
 from verdict_harness.processes import probe, until
 from verdict_harness.systems import Image, Kubernetes, Options, Service, System, chaos
 
@@ -90,6 +90,14 @@ def variant(directory: Path, patch: str) -> System:
         file.write("patches: [{path: patch.yaml}]\n")
     assert WEB.kubernetes is not None
     return replace(WEB, kubernetes=replace(WEB.kubernetes, overlay=overlay))
+
+
+def elsewhere() -> System:
+    """The system with a Prometheus of its own, beside the one that is there."""
+    chart = replace(PROMETHEUS, release="other", namespace="other-watching")
+    assert WEB.kubernetes is not None
+    at = "other-watching/other-server:80"
+    return replace(WEB, kubernetes=replace(WEB.kubernetes, charts=(chart,), prometheus=at))
 
 
 @pytest.fixture(scope="module")
@@ -336,22 +344,25 @@ class TestOthers:
         kubectl = Kubectl(web.kubectl.context, "theirs")
         kubectl.run("create", "namespace", "theirs")
         kubectl.run("create", "configmap", "theirs", "--from-literal=a=b")
-        chart = replace(PROMETHEUS, release="other", namespace="other-watching")
-        assert WEB.kubernetes is not None
-        system = replace(
-            WEB,
-            kubernetes=replace(WEB.kubernetes, charts=(chart,), prometheus="other-watching/other-server:80"),
-        )
         options = Options(context=kubectl.context, namespace="theirs")
-        with KubeBackend(options).deploy(system, tmp_path) as deployment:
+        with KubeBackend(options).deploy(elsewhere(), tmp_path) as deployment:
             assert get(deployment, "/health") == "well"
             # the same service runs in another namespace, and must not be taken for this one
             targets = httpx.get(f"{deployment.prometheus}/api/v1/targets", trust_env=False).json()["data"]
             (pod,) = kubectl.json("get", "pods")["items"]
             (at,) = [one["discoveredLabels"]["__meta_kubernetes_pod_ip"] for one in targets["activeTargets"]]
             assert at == pod["status"]["podIP"]
-            with pytest.raises(Unsupported, match="can't pause"):
-                deployment.pause("web")
+            put(deployment, "/mark", "outlives a pause")
+            kubectl.run("scale", "deployment/web", "--replicas=2")
+            kubectl.run("rollout", "status", "deployment/web")
+            with chaos.pause(deployment, "web") as fault:
+                assert fault.to_json()["means"] == "paused by scaling web to 0"
+                assert kubectl.json("get", "pods")["items"] == []
+                deployment.check()  # it was on purpose
+            workload = kubectl.json("get", "deployment/web")
+            assert workload["spec"]["replicas"] == workload["status"]["readyReplicas"] == 2
+            assert NOTE not in workload["metadata"]["annotations"]
+            assert get(deployment, "/mark") == "outlives a pause"
             with chaos.kill(deployment, "web"):
                 assert kubectl.json("get", "pods")["items"] == []
             assert get(deployment, "/health") == "well"
@@ -361,6 +372,33 @@ class TestOthers:
         assert "theirs" in spaces
         assert "other-watching" not in spaces
         kubectl.run("delete", "namespace", "theirs")
+
+    def test_kube_puts_back_what_an_interrupt_left_scaled_to_0(
+        self,
+        web: ClusterDeployment,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        """And what a run could not put back any more, the next one says and makes anew."""
+        monkeypatch.setenv("KUBECONFIG", str(web.kubectl.kubeconfig))
+        kubectl = Kubectl(web.kubectl.context, "left")
+        kube = KubeBackend(Options(context=kubectl.context, namespace="left"))
+        with pytest.raises(KeyboardInterrupt):
+            self.interrupted_in_a_pause(kube, tmp_path / "interrupted")
+        assert kubectl.json("get", "deployment/web")["spec"]["replicas"] == 1
+        scale = {"metadata": {"annotations": {NOTE: "1"}}, "spec": {"replicas": 0}}
+        kubectl.run("patch", "deployment/web", "--type=merge", "--patch", json.dumps(scale))
+        with kube.deploy(elsewhere(), tmp_path / "next") as deployment:
+            assert get(deployment, "/health") == "well"
+        said = capfd.readouterr().err
+        assert "deployment/web was found scaled to 0, by a run that broke off; it had 1" in said
+
+    @staticmethod
+    def interrupted_in_a_pause(kube: KubeBackend, directory: Path) -> None:
+        with kube.deploy(elsewhere(), directory, keep=True) as deployment:
+            deployment.pause("web")
+            raise KeyboardInterrupt
 
     def test_kube_refuses_objects_of_others(
         self, web: ClusterDeployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -41,8 +41,9 @@ def stage(
         yield stage
 
 
-def nothing(_service: str) -> None:
+def nothing(_service: str) -> str:
     """Take nobody away, and bring nobody back."""
+    return "by no means"
 
 
 def a_pause_of_nothing(deployment: Deployment, service: str) -> Fault:
@@ -54,9 +55,9 @@ def a_pause_that_lies(deployment: Deployment, service: str) -> Fault:
 
 
 def a_pause_that_ends_early(deployment: Deployment, service: str) -> Fault:
-    def inflict(name: str) -> None:
-        deployment.pause(name)
+    def inflict(name: str) -> str:
         Timer(EARLY, deployment.resume, [name]).start()
+        return deployment.pause(name)
 
     return Fault(deployment, service, what="pause", inflict=inflict, undo=nothing)
 

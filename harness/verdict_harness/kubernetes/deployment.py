@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 from ..errors import HarnessError, ServiceDied, Unsupported, UsageError
 from ..processes import progress, until
 from ..systems import (
-    Capability,
     Endpoint,
     Generator,
     Kubernetes,
@@ -27,9 +25,12 @@ from . import diagnosis, objects, pod_processes, waiting
 from .k6.job import Jobs
 from .kubectl import Kubectl
 from .proxy import HOST, Forward, Proxy
+from .scaled import Scaled
 from .watch import Watch
 
 _ROLLOUT = 240.0  # seconds for pods to be ready, images already there or not
+_ENDING = 30.0  # seconds for a pod to be gone, beyond those that it has for its end
+_GRACE = 30  # seconds that a pod has for its end where it does not say: Kubernetes' own default
 _EXTERNAL = "external"  # the port of a Service that answers under this machine's address
 
 Object = dict[str, Any]
@@ -43,7 +44,7 @@ class ClusterDeployment:
         recipe: how it runs on Kubernetes.
         kubectl: on its cluster, and the namespace of its services.
         directory: for logs and whatever else tells later what happened.
-        capabilities: what may be done to its services; pausing one takes the nodes' processes.
+        nodes: whether the nodes are containers of this machine, so that their processes can be reached.
         load_inside: whether k6 runs in the cluster.
     """
 
@@ -53,21 +54,21 @@ class ClusterDeployment:
         recipe: Kubernetes,
         kubectl: Kubectl,
         directory: Path,
-        capabilities: Iterable[Capability],
         *,
+        nodes: bool = False,
         load_inside: bool = True,
     ) -> None:
         self.kubectl = kubectl
         self._system = system
         self._recipe = recipe
         self._directory = directory
-        self._capabilities = frozenset(capabilities)
+        self._nodes = nodes
         self._load_inside = load_inside
         self._proxy = Proxy(kubectl, directory / "kubectl-proxy.log")
         self._forwards: dict[str, Forward] = {}
         self._watch: Watch | None = None
         self._workloads: dict[str, Object] = {}
-        self._killed: set[str] = set()
+        self._scaled = Scaled(kubectl)
 
     @property
     def system(self) -> System:
@@ -137,25 +138,42 @@ class ClusterDeployment:
         """
         raise Unsupported(f"the CPU that {service} has used is not known here", expected="the local backend")
 
-    def pause(self, service: str) -> None:
-        """Freeze a service: its connections stay open and nothing answers.
+    def pause(self, service: str) -> str:
+        """Take a service away for a while; return by which means.
+
+        Where the processes of nodes can be reached it is frozen: its connections stay open and nothing
+        answers.  Elsewhere it is scaled to 0 and ends in order, and this returns when no pod of it is left.
 
         Raises:
-            Unsupported: nobody here can reach the processes of its pod.
             ServiceDied: it does not run.
+            WaitTimeout: a pod of it would not end.
         """
-        self._must(Capability.PAUSE)
-        for pod in self._running(service):
-            pod_processes.freeze(pod)
+        its_pods = self._running(service)
+        if self._nodes:
+            for pod in its_pods:
+                pod_processes.freeze(pod)
+            return f"paused by SIGSTOP to every process of {service}"
+        self._let_go(service, its_pods)
+        self._scaled.away(self._workload(service))
+        graces = [pod["spec"].get("terminationGracePeriodSeconds", _GRACE) for pod in its_pods]
+        waiting.until_gone(self.kubectl, self._workload(service), timeout=max(graces) + _ENDING)
+        return f"paused by scaling {service} to 0"
 
     def resume(self, service: str) -> None:
-        """Undo :meth:`pause`; harmless on a service that runs."""
-        self._must(Capability.PAUSE)
-        for pod in self._running(service):
-            pod_processes.thaw(pod)
+        """Undo :meth:`pause`, and wait until the service is ready; harmless on one that runs.
 
-    def kill(self, service: str) -> None:
-        """End a service at once; its log is saved before.
+        Raises:
+            ClusterError: it never will be ready.
+            WaitTimeout: it was not in time.
+        """
+        if self._nodes:
+            for pod in self._running(service):
+                pod_processes.thaw(pod)
+        elif self._workload(service) in self._scaled:
+            self._bring_back(service)
+
+    def kill(self, service: str) -> str:
+        """End a service at once, and return by which means; its log is saved before.
 
         Where the processes of nodes can be reached, it has no chance to clean up; elsewhere it has a second,
         the least that a cluster confirms.
@@ -163,41 +181,36 @@ class ClusterDeployment:
         Raises:
             ServiceDied: it does not run.
         """
-        self._must(Capability.KILL)
         its_pods = self._running(service)
-        self._forget(service)
-        self._killed.add(service)
-        for pod in its_pods:
-            diagnosis.save_logs(self.kubectl, pod, self._directory)
-        if Capability.PAUSE in self._capabilities:
+        self._let_go(service, its_pods)
+        if self._nodes:
             for pod in its_pods:
                 pod_processes.freeze(
                     pod
                 )  # what is frozen can't act on the SIGTERM that a deletion begins with
             # Its volume may be a directory of its node, and not every provisioner tells the scheduler so.
             nodes = {pod["spec"]["nodeName"] for pod in its_pods}
-            self._scale(service, 0, nodes.pop() if len(nodes) == 1 else "")
+            self._scaled.away(self._workload(service), nodes.pop() if len(nodes) == 1 else "")
             self._end(its_pods, "--grace-period=0", "--force", "--wait=false")
             for pod in its_pods:
                 pod_processes.end(pod)
-        else:
-            self._scale(service, 0)
-            # with no grace at all the cluster would not wait for the end of the process
-            self._end(its_pods, "--grace-period=1", "--wait")
+            return f"killed by SIGKILL to every process of {service}"
+        self._scaled.away(self._workload(service))
+        # with no grace at all the cluster would not wait for the end of the process
+        self._end(its_pods, "--grace-period=1", "--wait")
+        return f"killed by deleting the pods of {service} with a grace of 1 s"
 
     def start(self, service: str) -> None:
-        """Start a killed service again on the same volume, and wait until it is ready.
+        """Start a killed service again on the same volume, as many pods as it had; return when it is ready.
 
         Raises:
             UsageError: it runs.
             ClusterError: it never will be ready.
             WaitTimeout: it was not in time.
         """
-        if service not in self._killed:
+        if self._workload(service) not in self._scaled:
             raise UsageError(f"{service} runs already", todo="kill it first, or resume it if it was paused")
-        self._scale(service, int(self._workload(service)["spec"].get("replicas", 1)))
-        self._wait_until_ready([self._system.service(service)])
-        self._killed.discard(service)
+        self._bring_back(service)
 
     def up(self, applied: Iterable[Object], beside: Iterable[Object], *, before: Collection[str]) -> None:
         """Wait until everything that was applied is ready, reachable and measured.
@@ -231,8 +244,12 @@ class ClusterDeployment:
         wait_until_measuring(self.prometheus, self._system, self.check)
 
     def leave(self) -> list[str]:
-        """Collect what the cluster can tell, and close every way there; return what went wrong."""
-        problems = diagnosis.collect(self.kubectl, self.namespaces(), self._directory)
+        """Collect what the cluster can tell, and close every way there; return what went wrong.
+
+        What is still scaled to 0 is scaled back before, and not awaited.
+        """
+        problems = list(self._scaled.put_back())
+        problems += diagnosis.collect(self.kubectl, self.namespaces(), self._directory)
         if self._watch is not None:
             self._watch.stop()
         ways: list[Forward | Proxy] = [*self._forwards.values(), self._proxy]
@@ -307,32 +324,21 @@ class ClusterDeployment:
             raise ServiceDied(f"{service} does not run", expected="a pod", found="none")
         return found
 
-    def _forget(self, service: str) -> None:
+    def _let_go(self, service: str, its_pods: Sequence[Mapping[str, Any]]) -> None:
+        """Keep the logs of what is about to end on purpose, and miss none of it."""
         if self._watch is not None:
             self._watch.forget(self.kubectl.namespace, service)
+        for pod in its_pods:
+            diagnosis.save_logs(self.kubectl, pod, self._directory)
 
-    def _scale(self, service: str, replicas: int, node: str = "") -> None:
-        """Have so many pods of ``service``; the next ones on ``node`` alone, if it is given."""
-        change: dict[str, Any] = {"replicas": replicas}
-        if node:
-            change["template"] = {"spec": {"nodeSelector": {"kubernetes.io/hostname": node}}}
-        kind = self._workload(service)["kind"].lower()
-        # in one change: another template alone would begin a rollout
-        patch = json.dumps({"spec": change})
-        self.kubectl.run("patch", f"{kind}/{service}", "--type=merge", "--patch", patch)
+    def _bring_back(self, service: str) -> None:
+        self._scaled.back(self._workload(service))
+        self._wait_until_ready([self._system.service(service)])
+        self._scaled.over(self._workload(service))
 
     def _end(self, its_pods: Iterable[Mapping[str, Any]], *words: str) -> None:
         names = [pod["metadata"]["name"] for pod in its_pods]
         self.kubectl.run("delete", "pod", *names, "--ignore-not-found", *words)
-
-    def _must(self, capability: Capability) -> None:
-        if capability not in self._capabilities:
-            raise Unsupported(
-                f"this backend can't {capability.value}",
-                expected="one that reaches the nodes of its cluster",
-                found=f"context {self.kubectl.context}",
-                todo="use --backend k3d or local for experiments that need it",
-            )
 
 
 def recipe(system: System, overlay: Path | None) -> Kubernetes:

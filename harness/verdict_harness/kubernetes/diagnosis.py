@@ -81,7 +81,10 @@ def _collect(kubectl: Kubectl, namespaces: list[str], directory: Path, problems:
 
 
 def save_logs(kubectl: Kubectl, pod: Mapping[str, Any], directory: Path) -> list[str]:
-    """Write all that a pod logged into ``directory``/logs; return what could not be had."""
+    """Write all that a pod logged into ``directory``/logs; return what could not be had.
+
+    A pod of a StatefulSet has the name of the one before it: its log comes after that one's.
+    """
     within, name = kubectl.within(pod["metadata"]["namespace"]), pod["metadata"]["name"]
     problems = []
     logs = directory / "logs"
@@ -93,7 +96,8 @@ def save_logs(kubectl: Kubectl, pod: Mapping[str, Any], directory: Path) -> list
         found = _ask(within, "logs", name, "--all-containers", "--timestamps", "--tail=-1", *words)
         if found.startswith("(kubectl"):
             problems.append(f"the log of {name}: {found}")
-        (logs / f"{name}{suffix}.log").write_text(found, encoding="utf-8")
+        with (logs / f"{name}{suffix}.log").open("a", encoding="utf-8") as out:
+            out.write(found)
     return problems
 
 

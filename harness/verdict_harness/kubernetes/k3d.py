@@ -106,7 +106,7 @@ class K3dBackend:
                 how,
                 up.kubectl.within(how.namespace),
                 directory,
-                self.capabilities,
+                nodes=True,
                 load_inside=inside,
             )
             with left(deployment):

@@ -36,8 +36,8 @@ class KubeBackend:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """To kill and start: to freeze a process takes its node, and nodes are not ours here."""
-        return frozenset({Capability.KILL})
+        """Pause and kill, both by scaling to 0: nodes are not ours here, nor are their processes."""
+        return frozenset({Capability.PAUSE, Capability.KILL})
 
     def preflight(self) -> None:
         """Check the tools and that there is a cluster; see :func:`.tools.preflight`."""
@@ -63,7 +63,7 @@ class KubeBackend:
         directory.mkdir(parents=True, exist_ok=True)
         kubectl = Kubectl(self._context(), self._options.namespace or how.namespace)
         provision = Provision(kubectl, how, self._options.environment, {})
-        deployment = ClusterDeployment(system, how, kubectl, directory, self.capabilities, load_inside=inside)
+        deployment = ClusterDeployment(system, how, kubectl, directory, load_inside=inside)
         progress.say(
             f"context {kubectl.context}, namespace {kubectl.namespace}: it pulls these images, or has them: "
             + ", ".join(provision.images())

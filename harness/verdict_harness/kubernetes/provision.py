@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import ClusterError, HarnessError
 from ..processes import progress
 from ..systems import Chart, Kubernetes
-from . import images, objects
+from . import images, objects, scaled
 from .deployment import ClusterDeployment
 from .helm import Helm
 from .kubectl import Kubectl
@@ -92,6 +92,7 @@ class Provision:
         told = [one for one in ready if one["kind"] != "Secret"]
         (directory / "applied.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
         progress.status("applying manifests")
+        scaled.tell_of_what_was_left(self._kubectl, ready)
         # First what was: a pod of the system before takes the room that one of this may need.
         objects.clear(self._kubectl, [self._kubectl.namespace], ready)
         # Noted before: what is applied in part is taken away, too.

@@ -51,6 +51,26 @@ def until_rolled_out(
     )
 
 
+def until_gone(kubectl: Kubectl, workload: Object, *, timeout: float) -> None:
+    """Wait until no pod of ``workload`` is left, not even one that is ending.
+
+    Args:
+        kubectl: on its cluster and namespace.
+        workload: as the cluster has it.
+        timeout: seconds.
+
+    Raises:
+        WaitTimeout: one is left; says how far it is.
+    """
+
+    def none_left() -> bool:
+        if left := pods_of(workload, kubectl.look("pods")):
+            raise Pending("; ".join(f"{pod['metadata']['name']}: {pods.state(pod)}" for pod in left))
+        return True
+
+    until(f"every pod of {workload['metadata']['name']} to end", none_left, timeout=timeout, interval=_LOOK)
+
+
 def pods_of(workload: Object, among: Sequence[Object]) -> list[Object]:
     """Return the pods that ``workload``, as the cluster has it, selects."""
     wanted = workload["spec"]["selector"].get("matchLabels", {}).items()

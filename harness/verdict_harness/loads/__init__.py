@@ -13,7 +13,7 @@ from . import words
 from .arrivals import Arrivals, Ramp
 from .capacity import Arm, Ask, Claim, Conclusion, Outcome, Ruling
 from .figures import Figure, Figures, Found, figures_of
-from .interleaved import Interleaved, Schedule, Switch, at_the_client
+from .interleaved import Held, Interleaved, Schedule, Switch, at_the_client
 from .load import Load
 from .orders import Fate, Order, Orders
 from .raw import Request
@@ -35,6 +35,7 @@ __all__ = [
     "Figure",
     "Figures",
     "Found",
+    "Held",
     "Interleaved",
     "Load",
     "Order",

@@ -13,7 +13,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from ..record import Json
 from ..samples import (
@@ -36,8 +36,22 @@ from ..systems import Deployment
 from .trial import Plan, Stage, Trial
 
 Arm: TypeAlias = Literal["A", "B"]
-Switch: TypeAlias = Mapping[Arm, Callable[[], float]]
-"""For each arm, what makes it take over; returns the unix time at which it had taken hold."""
+
+
+class Held(NamedTuple):
+    """A switch that has taken hold.
+
+    Attributes:
+        at: unix seconds of that.
+        means: by which means it was made, where the report has to say so.
+    """
+
+    at: float
+    means: str = ""
+
+
+Switch: TypeAlias = Mapping[Arm, Callable[[], Held]]
+"""For each arm, what makes it take over."""
 
 _BEYOND = 1e6  # times: what was never answered is infinitely slower, of which no share can be shown
 LEAST = 0.6  # share of its planned length that has to be left of a block once its switch has taken hold
@@ -104,27 +118,33 @@ class Switching:
     """Switches arms while a load runs, and keeps when each took hold.
 
     Attributes:
-        to: for each arm, what makes it take over; returns the unix time at which it had taken hold.
-        held: for each switch so far, by the second for which it was planned: the unix time of that.
+        to: for each arm, what makes it take over.
+        held: for each switch so far, by the second for which it was planned: the unix time at which it had
+            taken hold.
+        means: for each arm so far: by which means it took over last, where that was told.
     """
 
     to: Switch
     held: dict[str, float] = field(default_factory=dict)
+    means: dict[str, str] = field(default_factory=dict)
 
     def actions(self, schedule: Schedule) -> list[tuple[float, Callable[[], None]]]:
         """Return what has to be done at which second of the load."""
 
         def action(at: float, arm: Arm) -> Callable[[], None]:
             def switch() -> None:
-                self.held[f"{at:g}"] = self.to[arm]()
+                held = self.to[arm]()
+                self.held[f"{at:g}"] = held.at
+                if held.means:
+                    self.means[arm] = held.means
 
             return switch
 
         return [(at, action(at, arm)) for at, arm in schedule.switches()]
 
     def to_json(self) -> Json:
-        """Return when switches took hold, as it goes on record."""
-        return dict(self.held)
+        """Return when switches took hold, and by which means arms took over, as it goes on record."""
+        return {**self.held, **self.means}
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +230,7 @@ class Interleaved:
         lacking: dict[str, NoValue] = {}
         found: dict[str, Sample] = {}
         for number, schedule in enumerate(self.schedules, 1):
-            trial, spans = self._made(f"{self.name}-{number}", schedule)
+            trial, spans, means = self._made(f"{self.name}-{number}", schedule)
             if trial.trouble:  # whatever was compared, it was not these two arms as they are meant
                 why = "; ".join(one.text for one in trial.trouble)
                 return {name: Partial(self.name, why, len(made)) for name, made in pairs.items()}
@@ -223,7 +243,7 @@ class Interleaved:
                         lacking[name] = a if isinstance(a, NoValue) else b  # type: ignore[assignment]
             found = {
                 name: change(
-                    f"{name}: p{100 * p:g} in arm B against arm A",
+                    f"{name}: p{100 * p:g} in arm B{means and f', {means},'} against arm A",
                     made,
                     p,
                     limit=limit,
@@ -239,7 +259,8 @@ class Interleaved:
                 break
         return found
 
-    def _made(self, name: str, schedule: Schedule) -> tuple[Trial, list[Judged]]:
+    def _made(self, name: str, schedule: Schedule) -> tuple[Trial, list[Judged], str]:
+        """Run one load; return it with the pairs that came about, and by which means arm B took over."""
         plan = self.load(name, schedule)
         switchings: list[Switching] = []
 
@@ -257,7 +278,7 @@ class Interleaved:
         record: Any = self.stage.run.evidence.fact(
             f"switches of {name}", lambda: switchings[0].to_json() if switchings else {}
         )
-        return trial, judged(schedule, trial.kept.orders.began, record)
+        return trial, judged(schedule, trial.kept.orders.began, record), record.get("B", "")
 
 
 def _decided(sample: Sample, limit: float) -> bool:

@@ -41,7 +41,7 @@ class Fault:
         deployment: where the service runs.
         service: its name.
         what: the fault in one word, for messages and the record.
-        inflict: makes it happen.
+        inflict: makes it happen, and returns by which means, such as ``"paused by SIGSTOP to web"``.
         undo: ends it; harmless if nothing happened.
         bites: raises :class:`~..processes.Pending` as long as the fault can't be seen from outside;
             ``None`` for the usual proof, that the service does not answer.
@@ -53,7 +53,7 @@ class Fault:
         service: str,
         *,
         what: str,
-        inflict: Callable[[str], None],
+        inflict: Callable[[str], str],
         undo: Callable[[str], None],
         bites: Proof | None = None,
     ) -> None:
@@ -73,10 +73,11 @@ class Fault:
         return self._on
 
     def to_json(self) -> dict[str, Any]:
-        """Return what happened when, in unix seconds.
+        """Return by which means it was made, and what happened when, in unix seconds.
 
-        ``injected``, ``bit``; ``healing``, when its end began, ``healed``, when that was done (to start what
-        was killed takes seconds), ``answered``.
+        ``means``; ``injected``, when it was made (to end what runs in order takes seconds), ``bit``;
+        ``healing``, when its end began, ``healed``, when that was done (to start what was ended takes
+        seconds), ``answered``.
         """
         return dict(self._record)
 
@@ -92,7 +93,7 @@ class Fault:
         self._on = True  # before, not after: an interrupt in between must still heal
         self._silent = 0
         try:
-            self._inflict(self._service)
+            self._record["means"] = self._inflict(self._service)
         except HarnessError as error:
             raise FaultError(f"could not {self._what} {self._service}", found=str(error)) from error
         self._record["injected"] = time.time()
@@ -203,7 +204,7 @@ class Fault:
 
 
 def pause(deployment: Deployment, service: str, *, bites: Proof | None = None) -> Fault:
-    """Freeze a service: its connections stay open, and nothing answers.
+    """Take a service away for a while: frozen where that can be done, and else ended in order.
 
     Args:
         deployment: where it runs; of a backend with ``Capability.PAUSE``.

@@ -161,7 +161,7 @@ class ExternalDeployment:
         del lines
         return f"({service} runs outside of the harness, and so does its log)"
 
-    def pause(self, service: str) -> None:
+    def pause(self, service: str) -> str:
         """Refuse: it is not ours."""
         self._refuse("pause", service)
 
@@ -169,7 +169,7 @@ class ExternalDeployment:
         """Refuse: it is not ours."""
         self._refuse("resume", service)
 
-    def kill(self, service: str) -> None:
+    def kill(self, service: str) -> str:
         """Refuse: it is not ours."""
         self._refuse("kill", service)
 

@@ -170,19 +170,21 @@ class LocalDeployment:
         """Return the last ``lines`` lines that a service logged."""
         return _tail(self._part(service).log, lines)
 
-    def pause(self, service: str) -> None:
-        """Freeze a service: its connections stay open and nothing answers."""
+    def pause(self, service: str) -> str:
+        """Freeze a service: its connections stay open and nothing answers; return by which means."""
         self._running(service).freeze()
+        return f"paused by SIGSTOP to {service}"
 
     def resume(self, service: str) -> None:
         """Undo :meth:`pause`; harmless on a service that runs."""
         self._running(service).thaw()
 
-    def kill(self, service: str) -> None:
-        """End a service at once, without a chance to clean up."""
+    def kill(self, service: str) -> str:
+        """End a service at once, without a chance to clean up; return by which means."""
         guarded = self._running(service)
         self._part(service).down_on_purpose = True
         guarded.kill()
+        return f"killed by SIGKILL to {service}"
 
     def start(self, service: str) -> None:
         """Start a killed service again on the same ports and directory, and wait until it is ready."""

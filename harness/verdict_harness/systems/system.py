@@ -261,14 +261,17 @@ class Deployment(Protocol):
     def logs(self, service: str, lines: int = 50) -> str:
         """Return the last ``lines`` lines that a service logged."""
 
-    def pause(self, service: str) -> None:
-        """Freeze a service: its connections stay open and nothing answers."""
+    def pause(self, service: str) -> str:
+        """Take a service away for a while; return by which means, such as ``"paused by SIGSTOP to web"``.
+
+        Frozen where that can be done: then its connections stay open, and nothing answers.
+        """
 
     def resume(self, service: str) -> None:
         """Undo :meth:`pause`; harmless on a service that runs."""
 
-    def kill(self, service: str) -> None:
-        """End a service at once, without a chance to clean up."""
+    def kill(self, service: str) -> str:
+        """End a service at once, without a chance to clean up; return by which means, as :meth:`pause`."""
 
     def start(self, service: str) -> None:
         """Start a killed service again on the same ports and directory, and wait until it is ready."""

@@ -7,7 +7,6 @@ Expectations are pure functions from samples to findings::
     Within         … is as far from a centre as tolerated, or nearer
     Budget         … is within so many times a budget
     Change         … is not much more (or less) than one measured before
-    Scaling        … is near N times one measured of a single part
     NotGrowing     a series has no trend upwards
 
 An expectation knows its limit with its unit, shows it as people read it (``str``), and makes a
@@ -33,7 +32,7 @@ INCONCLUSIVE | 33.0 | ms | < 40 ms | a bucket edge at 40 ms
 """
 
 from . import replay, requirements
-from .baseline import Change, Scaling
+from .baseline import Change
 from .expectation import Expectation, together
 from .finding import Finding
 from .judge import Exhibit, Judge, carriers, without_value
@@ -59,7 +58,6 @@ __all__ = [
     "Judged",
     "NotGrowing",
     "Requirement",
-    "Scaling",
     "Table",
     "Verdict",
     "Whole",

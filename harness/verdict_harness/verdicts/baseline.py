@@ -1,4 +1,4 @@
-"""Expectations whose limit was itself measured, and may therefore be no number either."""
+"""An expectation whose limit was itself measured, and may therefore be no number either."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from .quotient import quotient
 from .verdict import Verdict
 from .zones import Cut, Zones
 
-_TIMES = Unit("x", 1.0, "multiple")
 _PLAIN = Unit("", 1.0, "")
 _ONE_EACH = "a series was given where one number is compared with one; ask for it over the whole window"
 
@@ -128,68 +127,3 @@ class Change:
 
     def _show(self, estimate: Estimate) -> str:
         return shown(estimate, self.below.unit if self.below is not None else _PLAIN)
-
-
-@dataclass(frozen=True, slots=True)
-class Scaling:
-    """What N parts do together is near N times what one does alone.
-
-    It says something of the system only where both figures are the most that it
-    sustains; at a fixed offered rate it says something of the load.
-
-    Attributes:
-        single: what one part does.
-        parts: N, how many parts there are.
-        efficiency: how near: 0.9 of N times, or more.
-
-    >>> from verdict_harness.samples import exact
-    >>> print(Scaling(exact("q", 1000.0, at=0.0, n=5100), 3))
-    >= 2.7 x that of one
-    """
-
-    single: Sample
-    parts: int
-    efficiency: float = 0.9
-
-    def __post_init__(self) -> None:
-        if self.parts < 1 or not 0 < self.efficiency <= 1:
-            raise UsageError(
-                "Scaling takes parts from one on and an efficiency up to 1",
-                found=f"{self.parts}, {self.efficiency}",
-            )
-
-    def __str__(self) -> str:
-        return f">= {self.parts * self.efficiency:.4g} {_TIMES.symbol} that of one"
-
-    @property
-    def zones(self) -> Zones:
-        """See :class:`~.expectation.Zoned`."""
-        cut = Cut(self.parts * self.efficiency, below=False)
-        return Zones((cut,), (Verdict.FAIL, Verdict.PASS), _TIMES)
-
-    def told(self, verdict: Verdict, value: float | None, *, sure: bool) -> str:  # noqa: ARG002
-        """See :class:`~.expectation.Zoned`."""
-        return f"{'is less' if verdict is Verdict.FAIL else 'not less'} than {self}"
-
-    def badness(self, value: float) -> float:
-        """See :meth:`Expectation.badness`."""
-        return -value
-
-    def judge(self, sample: Sample) -> Finding:
-        """Compare what all parts do together with what one does."""
-        for one, which in ((sample, ""), (self.single, "one part: ")):
-            if isinstance(one, NoValue):
-                return nothing(self, one, _TIMES.symbol, which)
-        together = sample.whole if isinstance(sample, Windows) else sample
-        single = self.single.whole if isinstance(self.single, Windows) else self.single
-        if not isinstance(together, Estimate) or not isinstance(single, Estimate):
-            return unfit(self, sample, _TIMES.symbol, _ONE_EACH)
-        if single.value is not None and single.value <= 0:
-            reason = f"one part: {shown(single, _PLAIN)}, of which nothing is a multiple"
-            return unfit(self, sample, _TIMES.symbol, reason)
-        finding = judge(self, quotient(single, together))
-        times = "against" if finding.value is None else f"is {finding.value:.3g} times"
-        told = f"{shown(together, _PLAIN)} {times} the {shown(single, _PLAIN)} of one"
-        if finding.verdict is Verdict.INCONCLUSIVE:
-            told += f": whether that is {self} can't be told"
-        return dataclasses.replace(finding, reason=told)

@@ -29,7 +29,7 @@ class Load:
     trouble = ()
     evidence = ()
     load = SimpleNamespace(requests=3060)
-    window = SimpleNamespace(end=1180)
+    window = SimpleNamespace(start=1030, end=1180, seconds=150)
 
     def __init__(self, errors=7.0, sent=0.0):
         self.errors, self.sent = errors, sent
@@ -61,6 +61,12 @@ def test_an_outage_that_was_seen():
     assert load.asked == [(60, 180), (64, 165)]
     assert outage.before is load
     assert load.asked[-1] == (0, 60)
+
+
+def test_the_report_says_by_which_means_the_broker_was_gone():
+    told = Outage(Load(), {**FAULT, "means": "paused by scaling redpanda to 0"})
+    assert list(told.views) == ["before", "during, paused by scaling redpanda to 0"]
+    assert list(Outage(Load(), FAULT).views) == ["before", "during"], "an older run, judged again"
 
 
 @pytest.mark.parametrize("fault", [{}, {"fault": "pause", "injected": 1060.0}, {**FAULT, "healed": None}])

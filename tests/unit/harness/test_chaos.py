@@ -31,15 +31,16 @@ class Fake:
     def logs(self, service: str, lines: int = 50) -> str:
         return f"{service} {lines}"
 
-    def pause(self, service: str) -> None:
+    def pause(self, service: str) -> str:
         self.calls.append(f"pause {service}")
         self.answering = self.immune
+        return f"paused by telling {service} so"
 
     def resume(self, service: str) -> None:
         self.calls.append(f"resume {service}")
         self.answering = not self.incurable
 
-    def kill(self, service: str) -> None:
+    def kill(self, service: str) -> str:
         self.calls.append(f"kill {service}")
         raise ServiceDied("it does not run")
 
@@ -78,6 +79,7 @@ def test_within_it_is_on_and_afterwards_not(deployed: list[Fake]) -> None:
     record = fault.to_json()
     assert record.pop("fault") == "pause"
     assert record.pop("service") == "broker"
+    assert record.pop("means") == "paused by telling broker so"
     assert list(record) == ["injected", "bit", "healing", "healed", "answered"]
     assert list(record.values()) == sorted(record.values())
 

@@ -30,7 +30,6 @@ from verdict_harness.verdicts import (
     Budget,
     Change,
     NotGrowing,
-    Scaling,
     Verdict,
     Within,
     together,
@@ -92,8 +91,6 @@ GC = Below(10 * ms, conditional=5 * ms)
         (Within(80 * percent, 2 * percent), 0.7799, FAIL),
         (Within(0 * count, 0 * count), 0.0, PASS),
         (Within(0 * count, 0 * count), 1.0, FAIL),
-        (Scaling(value(1000.0), 3), 2700.0, PASS),
-        (Scaling(value(1000.0), 3), 2699.9, FAIL),
         (Change(value(0.010), below=200 * ms), 0.011, PASS),
         (Change(value(0.010), below=200 * ms), 0.01101, FAIL),
         (Change(value(0.010), below=200 * ms), 0.001, PASS),
@@ -140,7 +137,6 @@ def test_a_series_is_as_good_as_its_worst_point_and_says_when_that_was():
         (Budget(0.05 * ms), "<= 2 x 0.05 ms"),
         (AtLeast(4750 * per_minute), ">= 4750 /min"),
         (Within(3 * count, 0 * count), "= 3"),
-        (Scaling(value(1.0), 3), ">= 2.7 x that of one"),
         (Change(value(1.0), below=200 * ms), "<= +10 % and < 200 ms"),
         (NotGrowing(), "no growth > 2 %, nor > 10 % in all"),
     ],
@@ -157,7 +153,6 @@ ALL = [
     Within(1 * count, 9 * count),
     Budget(9 * ms),
     Change(value(1.0), 900 * percent),
-    Scaling(value(1.0), 3),
     NotGrowing(),
 ]
 
@@ -201,8 +196,6 @@ def test_no_sample_with_a_number_can_be_made_of_what_is_none(bad):
         lambda: AtLeast(5 * count, hold=float("nan")),
         lambda: Budget(5 * ms, 3, 2),
         lambda: Within(5 * ms, float("nan") * ms),
-        lambda: Scaling(value(1.0), 0),
-        lambda: Scaling(value(1.0), 3, 1.1),
         lambda: Change(value(1.0), float("inf") * percent),
         lambda: Change(value(1.0), at_least=5 * percent),
         lambda: NotGrowing(0 * percent),
@@ -292,7 +285,7 @@ def test_a_budget_is_held_too():
     assert held.judge(series(10, 12, 12, 12)).verdict is PASS
 
 
-# -- Change and Scaling
+# -- Change
 
 
 @pytest.mark.parametrize(
@@ -319,17 +312,6 @@ def test_a_breach_needs_no_baseline():
 def test_a_change_rests_on_the_fewer_samples():
     assert Change(value(1.0, n=40)).judge(value(1.0)).samples == 40
     assert Change(value(1.0)).judge(value(1.0, n=40)).samples == 40
-
-
-@pytest.mark.parametrize("single", [Empty("q", "none"), value(0.0), series(1.0)])
-def test_scaling_needs_one_part(single):
-    assert Scaling(single, 3).judge(value(3000.0)).verdict is INCONCLUSIVE
-
-
-def test_scaling_shows_the_multiple():
-    finding = Scaling(value(1700.0), 3).judge(value(4250.0))
-    assert (finding.verdict, finding.value, finding.unit) == (FAIL, 2.5, "x")
-    assert finding.reason == "4250 is 2.5 times the 1700 of one"
 
 
 # -- NotGrowing

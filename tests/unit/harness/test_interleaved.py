@@ -1,11 +1,13 @@
 """Blocks in turn: when they are, which came about, and what is said of them."""
 
+import dataclasses
 import math
 import random
 from types import SimpleNamespace
 
 import pytest
 
+from verdict_harness.loads import Held
 from verdict_harness.loads.interleaved import (
     Interleaved,
     Judged,
@@ -59,6 +61,40 @@ def test_without_a_word_a_switch_takes_as_long_as_planned():
     assert judged(SCHEDULE, 0.0, {})[0] == Judged(a=(4.0, 14.0), b=(19.0, 29.0))
 
 
+@dataclasses.dataclass
+class Load:
+    """A load that does what is to be done in it, and has no trouble."""
+
+    actions: object = lambda _: ()
+    trouble = ()
+    window = SimpleNamespace(end=1100.0)
+    kept = SimpleNamespace(orders=SimpleNamespace(began=1000.0))
+
+    def run(self):
+        for _, act in self.actions("what is up"):
+            act()
+        return self
+
+
+def compared(facts, switch):
+    """Return what is said of a comparison of one load; what goes on record of it is in ``facts``."""
+    evidence = SimpleNamespace(fact=lambda key, ask: facts.setdefault(key, ask()))
+    stage = SimpleNamespace(run=SimpleNamespace(evidence=evidence), trial=Load.run)
+    one = Interleaved(stage, "change", [SCHEDULE], lambda *_: Load(), switch)
+    same = Block(tuple(1 + n / 1000 for n in range(300)))
+    return one.changes({"client": lambda *_: same}, 0.99, 0.1)["client"]
+
+
+def test_what_is_said_names_the_means_by_which_an_arm_took_over():
+    facts = {}
+    by_scaling = compared(
+        facts, lambda _: {"A": lambda: Held(0.0), "B": lambda: Held(0.0, "paused by scaling x to 0")}
+    )
+    assert by_scaling.query == "client: p99 in arm B, paused by scaling x to 0, against arm A"
+    assert facts["switches of change-1"]["B"] == "paused by scaling x to 0", "judged again, it says the same"
+    assert compared({}, None).query == "client: p99 in arm B against arm A"
+
+
 def test_no_change_is_within_the_limit():
     found = change("q", pairs(), 0.99, limit=0.1, at=0.0, looks=(6,))
     assert found.hi <= 0.1
@@ -95,7 +131,7 @@ def test_each_switch_is_made_on_time_and_what_it_says_is_kept():
     made = []
 
     def to(arm):
-        return lambda: made.append(arm) or 1000.0 + len(made)
+        return lambda: made.append(arm) or Held(1000.0 + len(made))
 
     switching = Switching({"A": to("A"), "B": to("B")})
     actions = switching.actions(SCHEDULE)
@@ -117,7 +153,7 @@ def test_the_client_waits_for_ever_for_what_was_not_accepted_and_for_nothing_whe
     assert (type(nothing), nothing.reason) == (Empty, "no order was due")
 
 
-def compared(blocks, monkeypatch, *, trouble=(), looks=2):
+def looked_at(blocks, monkeypatch, *, trouble=(), looks=2):
     """A comparison whose loads have six pairs each, made of ``blocks(number of the load)``."""
     spans = [Judged((2.0 * n, 2.0 * n + 1), (2.0 * n + 1, 2.0 * n + 2)) for n in range(6)]
     made = []
@@ -125,7 +161,7 @@ def compared(blocks, monkeypatch, *, trouble=(), looks=2):
     def load(_self, name, _schedule):
         made.append(name)
         trial = SimpleNamespace(trouble=trouble, window=SimpleNamespace(end=99.0), number=len(made))
-        return trial, spans
+        return trial, spans, ""
 
     monkeypatch.setattr(Interleaved, "_made", load)
     comparison = Interleaved(None, "C", [SCHEDULE] * looks, None)
@@ -135,7 +171,7 @@ def compared(blocks, monkeypatch, *, trouble=(), looks=2):
 
 def test_it_ends_as_soon_as_it_is_decided(monkeypatch):
     made = pairs()
-    found, loads = compared(lambda _trial, start: made[int(start) // 2][int(start) % 2], monkeypatch)
+    found, loads = looked_at(lambda _trial, start: made[int(start) // 2][int(start) % 2], monkeypatch)
     assert found.hi <= 0.1
     assert loads == ["C-1"], "the second load is not needed"
 
@@ -146,19 +182,19 @@ def test_what_is_open_is_looked_at_again_with_all_pairs(monkeypatch):
     def blocks(trial, start):
         return made[trial.number][int(start) // 2][int(start) % 2]
 
-    found, loads = compared(blocks, monkeypatch)
+    found, loads = looked_at(blocks, monkeypatch)
     assert loads == ["C-1", "C-2"]
     assert found.n == 7200, "of both loads"
 
 
 def test_a_load_in_trouble_compares_nothing(monkeypatch):
-    found, loads = compared(lambda *_: pytest.fail("asked"), monkeypatch, trouble=[Trouble("k6 died", "k6")])
+    found, loads = looked_at(lambda *_: pytest.fail("asked"), monkeypatch, trouble=[Trouble("k6 died", "k6")])
     assert isinstance(found, Partial)
     assert found.reason == "k6 died"
     assert loads == ["C-1"]
 
 
 def test_blocks_without_orders_are_no_pairs_and_the_reason_is_theirs(monkeypatch):
-    found, loads = compared(lambda *_: Empty("q", "no order was due"), monkeypatch)
+    found, loads = looked_at(lambda *_: Empty("q", "no order was due"), monkeypatch)
     assert found == Empty("q", "no order was due")
     assert loads == ["C-1", "C-2"]

@@ -33,7 +33,6 @@ from verdict_harness.verdicts import (
     Budget,
     Change,
     Judge,
-    Scaling,
     Verdict,
     Within,
     together,
@@ -55,7 +54,6 @@ EXPECTATIONS = st.sampled_from(
         Budget(50 * ms),
         Change(exact("q", 0.1, at=0.0, n=9), 10 * percent, at_least=-10 * percent),
         Change(exact("q", 0.1, at=0.0, n=9), 10 * percent, below=200 * ms, otherwise=CONDITIONAL),
-        Scaling(exact("q", 0.05, at=0.0, n=9), 3),
     ]
 )
 PLACES = st.floats(0, 1)
