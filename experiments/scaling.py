@@ -48,6 +48,12 @@ def p99(load: Trial, ask: Ask) -> Estimate | NoValue:
     return server.quantile(0.99, MATCHING, due="me_orders_received_total", shard=shards(ask))
 
 
+def matches(load: Trial, ask: Ask) -> Estimate | NoValue:
+    """Return how many matches a minute were made."""
+    server = load.server if ask.seconds > SCRAPED else load.totals
+    return server.rate("me_matches_total", per=60, shard=shards(ask))
+
+
 def behind(deployment: Deployment, ask: Ask) -> float:
     """Return of how many orders the events wait for the broker."""
     return sum(backlog(deployment, shard) for shard in shards(ask))
@@ -71,6 +77,8 @@ def search(stage: Stage) -> Capacity:
         parts=[shard_service(shard) for shard in SHARDS],
         shared=[GATEWAY, BROKER],
         p99=p99,
+        yields=matches,
+        made="matches/min",
         backlog=behind,
         share=SHARE if run.cores < len(SHARDS) + SPARE_CORES else None,
     )

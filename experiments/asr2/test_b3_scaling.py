@@ -25,6 +25,7 @@ def search(stage: Stage) -> Capacity:
 def test_three_shards_sustain_what_2_7_would(search: Capacity, judge: Judge) -> None:
     """Three shards sustain 2.7 times a rate that one does not, and what they share would carry more."""
     judge(search.factor(), AtLeast(scaling.FACTOR * ratio))
+    judge.show(search.listing())
     for part in search.demands:
         if part.parts >= len(scaling.SHARDS):
             continue

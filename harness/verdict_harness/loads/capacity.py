@@ -127,12 +127,16 @@ class Trial:
         outcome: what it showed.
         broke: what broke first, or why it is void; empty if sustained.
         full: share of its CPU that the part had used, 0 to 1; of many, the fullest; ``None`` if not known.
+        p99: of the time from when each order was due to its answer, in seconds; ``None`` if not known.
+        yielded: what the parts made of the orders, a minute, such as matches; ``None`` if not known.
     """
 
     ask: Ask
     outcome: Outcome
     broke: str = ""
     full: float | None = None
+    p99: float | None = None
+    yielded: float | None = None
 
 
 class Ruling(enum.Enum):

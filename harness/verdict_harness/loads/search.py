@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import HarnessError
+from ..figures import duration, quantity
 from ..processes import progress
 from ..samples import Estimate, NoValue, exact
 from ..systems import Deployment
+from ..verdicts import Listing, Mark
 from . import sustained
 from .capacity import Arm, Ask, Claim, Conclusion, Outcome, Ruling, Trial, step
 from .trial import Plan, Stage
@@ -56,6 +58,9 @@ class Capacity:
         shared: services that both use.
         share: cores that each part may use at the most, the same in both; ``None``: a whole one.
         p99: asks the parts' own metrics for a load's 99th percentile, in seconds; ``None`` if they have none.
+        yields: asks the parts' own metrics what they made of a load's orders, a minute, such as matches;
+            ``None`` if that says nothing.
+        made: what that is called.
         backlog: reads how much waits to be handed on by one part or by many; ``None`` if nothing ever does.
         trials: what was found so far.
         ended: unix seconds of the last one's end.
@@ -71,6 +76,8 @@ class Capacity:
     shared: Sequence[str] = ()
     share: float | None = None
     p99: Callable[[Done, Ask], Estimate | NoValue] | None = None
+    yields: Callable[[Done, Ask], Estimate | NoValue] | None = None
+    made: str = "yield/min"
     backlog: Callable[[Deployment, Ask], float] | None = None
     trials: list[Trial] = field(default_factory=list)
     ended: float = 0.0
@@ -118,6 +125,33 @@ class Capacity:
             cure="" if found.ruling is not Ruling.OPEN else "a quieter machine, or more cores",
         )
 
+    def listing(self) -> Listing:
+        """Return every trial so far, and a drawing of them: rates as many times as parts were loaded."""
+        times = {1: 1.0}
+        times |= {n: self.claim.factor * n / self.claim.parts for n in range(2, self.claim.parts + 1)}
+        columns = ("on", "orders/s", "for", "", "what broke first", "p99 at the client", self.made, "CPU")
+        rows, marks = [], []
+        for trial in self.trials:
+            ask, parts = trial.ask, len(trial.ask.parts)
+            waited = None if trial.p99 is None else 1000 * trial.p99
+            full = None if trial.full is None else 100 * trial.full
+            row = [ask.on, quantity(ask.rate, ""), duration(ask.seconds), trial.outcome.value, trial.broke]
+            row += [quantity(waited, "ms"), quantity(trial.yielded, ""), quantity(full, "% of its share")]
+            rows.append(tuple(row))
+            if trial.p99 is not None and trial.outcome is not Outcome.VOID:
+                series = "one" if parts == 1 else f"{parts}, at {times[parts]:g} times"
+                met = trial.outcome is Outcome.SUSTAINED
+                marks.append(Mark(series, ask.rate / times[parts], trial.p99 * 1000, met))
+        marks.sort(key=lambda mark: mark.series != "one")
+        return Listing(
+            f"{self.name}: {len(rows)} trials",
+            columns,
+            tuple(rows),
+            "orders/s for one",
+            "p99, ms",
+            tuple(marks),
+        )
+
     def _try(self, name: str, ask: Ask) -> tuple[Trial, sustained.Used | None, int]:
         meters: list[sustained.Meter] = []
         plan = self.load(name, ask)
@@ -152,7 +186,9 @@ class Capacity:
             parts=[self.parts[number] for number in ask.parts],
             inside=self._inside(done, ask, record),
         )
-        return trial, used, len(due)
+        made = self.yields(done, ask) if self.yields is not None and done.load.requests else None
+        yielded = made.value if isinstance(made, Estimate) else None
+        return dataclasses.replace(trial, yielded=yielded), used, len(due)
 
     def _inside(self, done: Done, ask: Ask, record: Sequence[Mapping[str, Any]]) -> sustained.Inside | None:
         if self.p99 is None or not done.load.requests:

@@ -170,14 +170,20 @@ def judge(  # noqa: PLR0913 - each is one thing that a trial leaves
     """
     limit = 1.0 if share is None else share
     full = None if spent is None else max((spent.cores[part] / limit for part in parts), default=None)
+    p99 = _p99(orders)
     if void := _void(orders, trouble, spent):
-        return Trial(ask, Outcome.VOID, void, full)
+        return Trial(ask, Outcome.VOID, void, full, p99)
     broke = _broke(ask.rate, orders, span)
     if not broke and inside is not None:
         broke = inside.broke(ask.rate)
         if not broke and inside.unknown:
-            return Trial(ask, Outcome.VOID, inside.unknown, full)
-    return Trial(ask, Outcome.EXCEEDED if broke else Outcome.SUSTAINED, broke, full)
+            return Trial(ask, Outcome.VOID, inside.unknown, full, p99)
+    return Trial(ask, Outcome.EXCEEDED if broke else Outcome.SUSTAINED, broke, full, p99)
+
+
+def _p99(orders: Sequence[Order]) -> float | None:
+    waited = sorted(order.waited for order in orders)
+    return waited[max(0, math.ceil(0.99 * len(waited) - 1e-9) - 1)] if waited else None
 
 
 def _void(orders: Sequence[Order], trouble: str, spent: Used | None) -> str:
@@ -196,9 +202,8 @@ def _broke(rate: float, orders: Sequence[Order], span: tuple[float, float]) -> s
     lost = sum(order.fate is not Fate.ACCEPTED for order in orders)
     if lost > (1 - ACCEPTED) * len(orders):
         return f"{lost} of {len(orders)} orders were not accepted in time"
-    waited = sorted(order.waited for order in orders)
-    p99 = waited[max(0, math.ceil(0.99 * len(waited) - 1e-9) - 1)]
-    if p99 >= LATENCY:
+    p99 = _p99(orders)
+    if p99 is not None and p99 >= LATENCY:
         return f"p99 at the client was {p99 * 1000:.0f} ms"
     looks, under_way = _under_way(orders, *span)
     if under_way and under_way[-1] > rate * LATENCY:

@@ -202,6 +202,7 @@ class Session:
             failures=tuple(self.failures),
             troubles=tuple(self.troubles),
             exhibits={name: tuple(trial.judge.exhibits) for name, trial in self._trials.items()},
+            listings={name: tuple(trial.judge.listings) for name, trial in self._trials.items()},
             figures=tuple(self._figures.values()),
         )
 

@@ -15,7 +15,7 @@ import jinja2
 from ..figures import duration, gibibytes, quantity
 from ..loads import Figures, Found
 from ..record import Run
-from ..verdicts import Exhibit, Finding, Judged, Verdict, Whole
+from ..verdicts import Exhibit, Finding, Judged, Listing, Verdict, Whole
 from . import plots
 
 SCHEMA = 2
@@ -42,6 +42,7 @@ class Outcome:
         failures: ordinary tests of the session that failed.
         troubles: what else went wrong in the session.
         exhibits: criterion id to the samples that it was judged by.
+        listings: criterion id to what else is to be shown with it.
         figures: what people look for of each load, by which nothing is judged.
     """
 
@@ -52,6 +53,7 @@ class Outcome:
     failures: tuple[str, ...] = ()
     troubles: tuple[str, ...] = ()
     exhibits: Mapping[str, Sequence[Exhibit]] = field(default_factory=dict)
+    listings: Mapping[str, Sequence[Listing]] = field(default_factory=dict)
     figures: tuple[Figures, ...] = ()
 
     @property
@@ -294,10 +296,15 @@ def html(outcome: Outcome) -> str:
         plots={
             judged.criterion.id: [
                 (plot.title, plot.svg)
-                for plot in plots.draw(f"plot{number}", outcome.exhibits.get(judged.criterion.id, ()))
+                for plot in plots.draw(
+                    f"plot{number}",
+                    outcome.exhibits.get(judged.criterion.id, ()),
+                    outcome.listings.get(judged.criterion.id, ()),
+                )
             ]
             for number, judged in enumerate(outcome.judged)
         },
+        listings=outcome.listings,
     )
 
 

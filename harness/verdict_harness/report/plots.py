@@ -6,13 +6,13 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ..samples import Estimate, Point, Quantity, Series, Unit, Windows, ratio
-from ..verdicts import AtLeast, Below, Budget, Exhibit, Within
+from ..verdicts import AtLeast, Below, Budget, Exhibit, Listing, Within
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,6 +29,7 @@ _PAGE = {
 _TIME = "seconds since the load began"
 _WIDTH, _HEIGHT = 5.4, 2.1  # inches
 _NUMBERED = re.compile(r"(\d+(?:\.\d+)?) (\S.*)")
+_SHAPES = ("o", "s", "^", "D")
 _LOG_FROM = 8.0  # a limit so many times above the values would press them flat on a linear axis
 
 
@@ -70,7 +71,7 @@ def available() -> bool:
     return find_spec("matplotlib") is not None
 
 
-def draw(name: str, exhibits: Sequence[Exhibit]) -> list[Plot]:
+def draw(name: str, exhibits: Sequence[Exhibit], listings: Sequence[Listing] = ()) -> list[Plot]:
     """Draw series, and windows with their intervals, as small multiples that share their axis of values.
 
     Single values whose labels are numbers of the same thing, such as ``"100 users"`` and ``"1000 users"``,
@@ -79,6 +80,7 @@ def draw(name: str, exhibits: Sequence[Exhibit]) -> list[Plot]:
     Args:
         name: unique in the page; it keeps the ids of one drawing from meeting another's.
         exhibits: what one criterion was judged by; what can't be drawn is left out, and all if nothing can.
+        listings: what else is to be shown with it; those without marks are left out.
     """
     if not available():
         return []
@@ -94,6 +96,10 @@ def draw(name: str, exhibits: Sequence[Exhibit]) -> list[Plot]:
     return [
         Plot(chart.title, _svg(chart, values, marks, f"{name}-{number}"))
         for number, chart in enumerate(charts)
+    ] + [
+        Plot(listing.title, _marked(listing, f"{name}-listing-{number}"))
+        for number, listing in enumerate(listings)
+        if listing.marks
     ]
 
 
@@ -171,6 +177,43 @@ def _start(exhibit: Exhibit, first: float) -> tuple[float, float]:
 
 
 def _svg(chart: _Chart, values: Sequence[float], marks: Sequence[float], name: str) -> str:
+    def paint(axes: Axes) -> None:
+        _paint(axes, chart)
+        _scale(axes, values, marks)
+
+    return _drawn(paint, name, chart.title)
+
+
+def _marked(listing: Listing, name: str) -> str:
+    """Draw what a listing marks: one shape for each series, hollow where it was not met."""
+
+    def paint(axes: Axes) -> None:
+        finite = [mark.y for mark in listing.marks if math.isfinite(mark.y)]
+        top = 1.5 * max(finite, default=1.0)  # where what nothing bounds is drawn
+        for series, shape in zip(dict.fromkeys(mark.series for mark in listing.marks), _SHAPES, strict=False):
+            for good, fill in ((True, _LINE), (False, "none")):
+                chosen = [mark for mark in listing.marks if mark.series == series and mark.good is good]
+                said = series if good else f"{series}, not sustained"
+                axes.plot(
+                    [mark.x for mark in chosen],
+                    [min(mark.y, top) for mark in chosen],
+                    shape,
+                    color=_LINE if good else _FAIL,
+                    markerfacecolor=fill,
+                    markersize=4.5,
+                    label=said if chosen else None,
+                )
+        if min(finite, default=0.0) > 0:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter("")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, labelcolor=_INK)
+        _dress(axes, listing.across, listing.up)
+
+    return _drawn(paint, name, listing.title)
+
+
+def _drawn(paint: Callable[[Axes], None], name: str, title: str) -> str:
     # Imported here: it takes most of a second, and most sessions draw nothing.
     import matplotlib as mpl  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
@@ -182,12 +225,10 @@ def _svg(chart: _Chart, values: Sequence[float], marks: Sequence[float], name: s
         mpl.rcParams["text.parse_math"] = False  # a $ in a query is a $
         mpl.rcParams["font.size"] = 8.5
         figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
-        axes = figure.add_subplot()
-        _paint(axes, chart)
-        _scale(axes, values, marks)
+        paint(figure.add_subplot())
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return _inline(buffer.getvalue(), name, chart.title)
+    return _inline(buffer.getvalue(), name, title)
 
 
 def _paint(axes: Axes, chart: _Chart) -> None:
@@ -228,8 +269,12 @@ def _paint(axes: Axes, chart: _Chart) -> None:
         axes.set_xscale("log")
         axes.set_xticks(times, [f"{x:g}" for x in times])
         axes.xaxis.set_minor_formatter("")
-    axes.set_xlabel(chart.across, color=_INK)
-    axes.set_ylabel(chart.unit, color=_INK)
+    _dress(axes, chart.across, chart.unit)
+
+
+def _dress(axes: Axes, across: str, up: str) -> None:
+    axes.set_xlabel(across, color=_INK)
+    axes.set_ylabel(up, color=_INK)
     axes.tick_params(which="both", colors=_INK, length=2.5)
     axes.grid(visible=True, axis="y", color=_INK, alpha=0.18, linewidth=0.6)
     for side, spine in axes.spines.items():

@@ -35,7 +35,7 @@ from . import replay, requirements
 from .baseline import Change
 from .expectation import Expectation, together
 from .finding import Finding
-from .judge import Exhibit, Judge, carriers, without_value
+from .judge import Exhibit, Judge, Listing, Mark, carriers, without_value
 from .limits import AtLeast, Below, Budget, Within
 from .replay import Comparison
 from .requirements import Requirement, Table
@@ -56,6 +56,8 @@ __all__ = [
     "Finding",
     "Judge",
     "Judged",
+    "Listing",
+    "Mark",
     "NotGrowing",
     "Requirement",
     "Table",

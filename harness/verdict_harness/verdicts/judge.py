@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from ..samples import Doubt, Sample, Trouble
 from .expectation import Expectation, together
@@ -73,6 +73,43 @@ class Exhibit:
     loads: tuple[Carrier, ...]
 
 
+class Mark(NamedTuple):
+    """A point of a drawing.
+
+    Attributes:
+        series: which of several.
+        x: along.
+        y: up; infinite where nothing bounds it.
+        good: whether it was met; what was not is drawn hollow.
+    """
+
+    series: str
+    x: float
+    y: float
+    good: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Listing:
+    """Rows, and a drawing of them, that the report shows with a criterion; nothing is judged by it.
+
+    Attributes:
+        title: what it lists.
+        columns: their heads.
+        rows: a text for each column.
+        across: what is drawn along, with its unit.
+        up: what is drawn upwards, with its unit.
+        marks: what is drawn; nothing if there are none.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    across: str = ""
+    up: str = ""
+    marks: tuple[Mark, ...] = ()
+
+
 class Judge:
     """Collects the findings of one criterion.
 
@@ -83,11 +120,13 @@ class Judge:
         loads: what all of its findings rest on, those made before it was set too. The plugin sets it to
             the loads among the test's fixtures and theirs, so that no test has to remember to name one.
         exhibits: every sample as it was judged.
+        listings: what else the report is to show.
     """
 
     def __init__(self) -> None:
         self.loads: tuple[Carrier, ...] = ()
         self.exhibits: list[Exhibit] = []
+        self.listings: list[Listing] = []
         self._found: list[tuple[Finding, tuple[Carrier, ...]]] = []
 
     @property
@@ -121,6 +160,10 @@ class Judge:
             found = expectation.judge(sample)
             self.exhibits.append(Exhibit("", sample, expectation, loads))
         return self._record(found, named)
+
+    def show(self, listing: Listing) -> None:
+        """Have the report show something beside the findings; nothing is judged by it."""
+        self.listings.append(listing)
 
     def record(self, finding: Finding) -> Finding:
         """Record a finding that was made elsewhere; return it as recorded.

@@ -35,6 +35,8 @@ from verdict_harness.verdicts import (
     Exhibit,
     Finding,
     Judged,
+    Listing,
+    Mark,
     NotGrowing,
     Verdict,
     Within,
@@ -465,3 +467,28 @@ def test_junit_that_names_no_manifest_names_none(tmp_path, text):
     if text is not None:
         path.write_text(text)
     assert junit.manifest(path) == ""
+
+
+LISTING = Listing(
+    "3 trials & more",
+    ("orders/s", "what broke first"),
+    (("100", ""), ("130", "p99 <200 ms>")),
+    "orders/s",
+    "p99, ms",
+    (Mark("one", 100, 12.0, True), Mark("one", 130, 220.0, False), Mark("3", 100, math.inf, False)),
+)
+
+
+def test_a_listing_is_shown_with_its_criterion_and_judges_nothing(tmp_path):
+    one = judged_by("test_it.py::test_p99")
+    made = outcome(tmp_path, [one], listings={one.criterion.id: [LISTING]})
+    page = report.html(made)
+    assert "3 trials &amp; more" in page
+    assert "p99 &lt;200 ms&gt;" in page
+    assert page.count("<svg ") == 1
+    assert "not sustained" in page
+    assert report.document(made)["criteria"] == report.document(outcome(tmp_path, [one]))["criteria"]
+
+
+def test_a_listing_without_marks_is_not_drawn():
+    assert plots.draw("p", (), [dataclasses.replace(LISTING, marks=())]) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 
 import pytest
@@ -80,3 +81,24 @@ def test_a_share_is_lifted_also_from_what_died():
 
     search._lift(Deployment(), "a")
     assert lifted == [("a", 0.0)]
+
+
+def test_every_trial_is_listed_with_what_broke_first_and_drawn_at_the_rate_of_one(monkeypatch):
+    made = capacity(300, 900, monkeypatch)
+    made.conclude()
+    first = dataclasses.replace(made.trials[0], p99=0.012, yielded=1234.5, full=0.42)
+    void = dataclasses.replace(made.trials[1], outcome=Outcome.VOID, broke="k6 was late", p99=0.5)
+    many = next(trial for trial in made.trials if len(trial.ask.parts) == 3)
+    made.trials = [first, void, dataclasses.replace(many, p99=0.2, outcome=Outcome.EXCEEDED, broke="p99")]
+    listing = made.listing()
+    assert listing.title == "S: 3 trials"
+    told = dict(zip(listing.columns, listing.rows[0], strict=True))
+    assert told["on"] == "one"
+    assert told["orders/s"] == "100"
+    assert told["p99 at the client"] == "12 ms"
+    assert told["CPU"] == "42 % of its share"
+    assert "1234" in listing.rows[0][6]
+    assert listing.rows[1][3:5] == ("void", "k6 was late")
+    assert [mark.series for mark in listing.marks] == ["one", "3, at 2.7 times"], "a void trial shows nothing"
+    assert listing.marks[1].x == pytest.approx(many.ask.rate / 2.7)
+    assert [mark.good for mark in listing.marks] == [True, False]
