@@ -12,6 +12,8 @@ from . import (
     engine_metrics,
     engine_orders,
     engine_resources,
+    gateway,
+    shared,
 )
 
 __all__ = ["DEFECTS"]
@@ -23,4 +25,6 @@ DEFECTS = (
     *engine_log_and_events.DEFECTS,
     *engine_metrics.DEFECTS,
     *engine_resources.DEFECTS,
+    *gateway.DEFECTS,
+    *shared.DEFECTS,
 )
