@@ -13,7 +13,10 @@ from . import (
     engine_orders,
     engine_resources,
     gateway,
+    generator,
+    instrument,
     shared,
+    surroundings,
 )
 
 __all__ = ["DEFECTS"]
@@ -27,4 +30,7 @@ DEFECTS = (
     *engine_resources.DEFECTS,
     *gateway.DEFECTS,
     *shared.DEFECTS,
+    *generator.DEFECTS,
+    *instrument.DEFECTS,
+    *surroundings.DEFECTS,
 )
