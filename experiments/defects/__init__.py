@@ -15,6 +15,7 @@ from . import (
     gateway,
     generator,
     instrument,
+    people,
     shared,
     surroundings,
 )
@@ -33,4 +34,5 @@ DEFECTS = (
     *generator.DEFECTS,
     *instrument.DEFECTS,
     *surroundings.DEFECTS,
+    *people.DEFECTS,
 )
