@@ -316,6 +316,14 @@ def asr2(session: nox.Session) -> None:
 
 
 @nox.session
+def sensitivity(session: nox.Session) -> None:
+    """Plant defects, one at a time, and see that criteria turn: all, or ``-- -k gateway``."""
+    tools_ready(session)
+    words = ("-m", "verdict_harness.sensitivity", "experiments.defects", *session.posargs)
+    session.run(python(session), *words, external=True, interrupt_timeout=None)
+
+
+@nox.session
 def judge(session: nox.Session) -> None:
     """Judge a stored run again, with nothing running: ``nox -s judge -- runs/latest``."""
     if not session.posargs:
