@@ -44,7 +44,6 @@ def run(project: Project, times: int, select: str, store: Store) -> int:
         f"false alarms in {false} of {made} sound runs: {interval.lo:.0%} to {interval.hi:.0%} of all "
         f"such runs, by {_CONFIDENCE:.0%} each"
     )
-    (store.log("sound").with_suffix(".json")).write_text(
-        json.dumps(turned, indent=1) + "\n", encoding="utf-8"
-    )
+    told = json.dumps({"runs": made, "verdicts": turned}, indent=1)
+    store.log("sound").with_suffix(".runs").write_text(f"{told}\n", encoding="utf-8")
     return _FALSE if false else 0

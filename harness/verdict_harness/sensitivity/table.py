@@ -38,13 +38,16 @@ def page(defects: Sequence[Defect], found: Mapping[str, Kept], criteria: Iterabl
         source: digest of the source as it is: what was seen in another one says so.
     """
     seen = {one.name: found[one.name] for one in defects if one.name in found}
+    other = sum(seen[one.name].digest != digest_of(one, source) for one in defects if one.name in seen)
     caught = [one for one in seen.values() if one.seen.outcome is Outcome.CAUGHT]
-    parts = [_HEAD.format(seen=len(seen), of=len(defects), caught=len(caught), where=_where(seen.values()))]
+    parts = [
+        _HEAD.format(seen=len(seen), of=len(defects), caught=len(caught), where=_where(seen.values(), other))
+    ]
     for kind in dict.fromkeys(one.kind for one in defects):
         parts.append(
             f"## {kind[:1].upper()}{kind[1:]}\n\n| defect | has to turn | seen | s |\n|---|---|---|---|\n"
         )
-        parts[-1] += "".join(_row(one, seen.get(one.name), source) for one in defects if one.kind == kind)
+        parts[-1] += "".join(_row(one, seen.get(one.name)) for one in defects if one.kind == kind)
     open_ = [one for one in defects if one.name in seen and seen[one.name].seen.outcome is Outcome.MISSED]
     parts.append(_list("Open: nothing caught these", [f"{one.name}: {one.story}" for one in open_]))
     proven = {
@@ -63,15 +66,16 @@ def unnamed(defects: Iterable[Defect], criteria: Iterable[str]) -> list[str]:
     return sorted({*criteria} - named - {RUN})
 
 
-def _where(seen: Iterable[Kept]) -> str:
-    """Say of which commits and machines it was."""
+def _where(seen: Iterable[Kept], other: int) -> str:
+    """Say of which commits and machines it was, and how many of other source than there is."""
     commits = dict.fromkeys(_commit(one.commit) for one in seen)
     machines = dict.fromkeys(_machine(one.machine) for one in seen)
     when = [dt.datetime.fromtimestamp(one.seen.at, tz=dt.UTC) for one in seen]
     if not when:
         return "Nothing was seen yet."
     days = dict.fromkeys(f"{moment:%Y-%m-%d}" for moment in (min(when), max(when)))
-    return f"Seen {' to '.join(days)}, at {', '.join(commits)}, on {'; '.join(machines)}."
+    told = f"Seen {' to '.join(days)}, at {', '.join(commits)}, on {'; '.join(machines)}"
+    return f"{told}; {other} of them in other source than there is now." if other else f"{told}."
 
 
 def _commit(told: Any) -> str:
@@ -86,7 +90,7 @@ def _machine(told: Any) -> str:
     return f"{told.get('cores')} cores ({told.get('cpu')}), {told.get('python')}"
 
 
-def _row(defect: Defect, kept: Kept | None, source: str) -> str:
+def _row(defect: Defect, kept: Kept | None) -> str:
     named = [f"**{name}**" for name in defect.fails] + list(defect.turns)
     if kept is None:
         said, seconds = "not run", ""
@@ -97,8 +101,6 @@ def _row(defect: Defect, kept: Kept | None, source: str) -> str:
             said = f"caught: {', '.join(turned)}"
         else:
             said = f"**{seen.outcome.value}**: {' '.join(seen.reason.split())[:_SHOWN]}"
-        if kept.digest != digest_of(defect, source):
-            said += " (in other source)"
         seconds = f"{seen.seconds:.0f}"
     cells = (f"`{defect.name}`: {defect.story}", ", ".join(named), said, seconds)
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |\n"
