@@ -16,7 +16,7 @@ from verdict_harness.verdicts import AtLeast, Below, Budget, Judge, Verdict
 pytestmark = [pytest.mark.asr1, pytest.mark.a2]
 
 FED = 0.8  # of the matches that the mix implies on average: with less, orders found nothing to match
-GC_MEMORY = 60.0  # seconds for which the gauge remembers its maximum
+GC_MEMORY = 15.0  # seconds for which the gauge remembers its maximum
 
 STAGES = [
     pytest.param("validation", "me_order_validation_duration_seconds", 2 * ms, id="validation"),

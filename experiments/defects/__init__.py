@@ -9,6 +9,7 @@ from __future__ import annotations
 from . import (
     engine_latency,
     engine_log_and_events,
+    engine_matching,
     engine_metrics,
     engine_orders,
     engine_resources,
@@ -26,6 +27,7 @@ __all__ = ["DEFECTS"]
 DEFECTS = (
     *engine_latency.DEFECTS,
     *engine_orders.DEFECTS,
+    *engine_matching.DEFECTS,
     *engine_log_and_events.DEFECTS,
     *engine_metrics.DEFECTS,
     *engine_resources.DEFECTS,

@@ -93,7 +93,7 @@ DEFECTS = (
     Defect(
         name="gc-gauge-stuck",
         kind=KIND,
-        story="Collections stop the shard for 40 ms, and the gauge of the longest stays at 0.",
+        story="Collections stop the shard for some 50 ms, and the gauge of the longest stays at 0.",
         plants=[
             *PAUSES,
             Patch(

@@ -15,7 +15,7 @@ PAUSES = (
         "        gc.freeze()\n        gc.set_threshold(*_THRESHOLDS)\n",
         """\
         gc.freeze()
-        self._ballast: list[list[int]] = [[] for _ in range(2_000_000)]
+        self._ballast: list[list[int]] = [[] for _ in range(600_000)]
         gc.set_threshold(*_THRESHOLDS)
 """,
     ),
@@ -43,7 +43,7 @@ DEFECTS = (
     Defect(
         name="collects-garbage-for-long",
         kind=KIND,
-        story="Every 100 orders the collector stops the shard for 40 ms.",
+        story="Every 100 orders the collector stops the shard for some 50 ms.",
         plants=PAUSES,
         select="a2",
         words=["-k", "garbage or standing"],
