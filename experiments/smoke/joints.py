@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 from experiments.exchange import GATEWAY, SYMBOLS, shard_service
+from experiments.judging.perform import SETTLED
 from experiments.judging.performed import SCRAPE
 from verdict_harness.errors import WaitTimeout
 from verdict_harness.processes import web
@@ -44,8 +45,8 @@ def through_every_joint(deployment: Deployment) -> dict[str, Any]:
     """Ask for health, match one BUY with two seeds on each shard by the gateway, send what must be refused.
 
     Returns:
-        ``whole``: unix seconds around it all, with a scrape before and after; ``health``, ``seeded``,
-        ``routed``, ``refused``: what was answered.
+        ``whole``: unix seconds around it all, with a scrape before and after; ``done``: unix seconds when all
+        of it was matched; ``health``, ``seeded``, ``routed``, ``refused``: what was answered.
     """
     began = time.time()
     gateway = deployment.endpoint(GATEWAY).url
@@ -66,10 +67,13 @@ def through_every_joint(deployment: Deployment) -> dict[str, Any]:
         for where, what, _, _ in REFUSALS:
             body = {"content": what} if isinstance(what, str) else {"json": order("smoke-bad", **what)}
             refused.append(_answer(at["gateway" if where == "gateway" else "a"].post("/orders", **body)))
+    time.sleep(SETTLED)
+    done = time.time()
     with suppress(WaitTimeout):  # who is not scraped has no figures, and the criteria say so, one by one
         wait_until_scraped(deployment.prometheus, "me_matches_total", "gw_requests_total")
     return {
-        "whole": [began - SCRAPE, time.time()],
+        "whole": [began - 2 * SCRAPE, time.time()],
+        "done": done,
         "prometheus": deployment.prometheus,
         "health": health,
         "seeded": seeded,

@@ -14,7 +14,7 @@ from experiments.judging.performed import Performed
 from experiments.judging.standing import Standing, standing
 from experiments.smoke import joints as by_hand
 from verdict_harness.loads import Stage
-from verdict_harness.samples import Prometheus, Window, count, number
+from verdict_harness.samples import Metrics, Prometheus, Server, Window, count, number
 from verdict_harness.verdicts import AtLeast, Judge, Within
 
 pytestmark = [pytest.mark.smoke]
@@ -55,9 +55,11 @@ def joints(stage: Stage) -> Any:
 
 
 @pytest.fixture(scope="session")
-def prometheus(stage: Stage, joints: Any) -> Prometheus:
-    """The Prometheus that watched it."""
-    return Prometheus(joints["prometheus"], stage.run.evidence)
+def watched(stage: Stage, joints: Any) -> Server:
+    """The system as its metrics tell of what was asked by hand."""
+    began, ended = joints["whole"]
+    metrics = Metrics(Prometheus(joints["prometheus"], stage.run.evidence), Window(began, ended))
+    return Server(metrics, Window(began, joints["done"]), "orders")
 
 
 @pytest.fixture(scope="session")
@@ -91,13 +93,12 @@ def test_the_gateway_reaches_every_shard(joints: Any, judge: Judge) -> None:
 
 
 @pytest.mark.criterion("smoke.matching", experiment="smoke")
-def test_a_buy_matches_what_was_seeded(joints: Any, prometheus: Prometheus, judge: Judge) -> None:
+def test_a_buy_matches_what_was_seeded(joints: Any, watched: Server, judge: Judge) -> None:
     """A BUY of 50 against seeds of 30 and 20 makes exactly two matches on each shard."""
     seeded = sum(answer == {"status": 200, "body": {"seeded": 2}} for answer in joints["seeded"].values())
     holds(judge, "POST /seed/{shard} of two orders", seeded, len(SYMBOLS))
-    window = Window(*joints["whole"])
-    grown = {s: prometheus.difference(f'me_matches_total{{shard="{s}"}}', window) for s in SYMBOLS}
-    judge(grown, Within(2 * count, 0 * count))
+    made = {s: watched.growth("me_matches_total", of="me_orders_received_total", shard=s) for s in SYMBOLS}
+    judge(made, Within(2 * count, 0 * count))
 
 
 @pytest.mark.criterion("smoke.refusals", experiment="smoke")
@@ -120,19 +121,15 @@ def test_standing(load: Performed, by: Standing, judge: Judge) -> None:
 
 @pytest.mark.criterion("smoke.targets", experiment="smoke")
 def test_prometheus_scrapes_every_service(load: Performed, judge: Judge) -> None:
-    """Every shard and the gateway are up for Prometheus."""
-    services = [service.name for service in MULTI.services if service.scrape]
-    up = {
-        name: load.trial.final(f'up{{service="{name}"}} or up{{service="", job="{name}"}}')
-        for name in services
-    }
-    judge(up, Within(1 * count, 0 * count))
+    """Every shard and the gateway are up for Prometheus, all through the load."""
+    scraped = [service.name for service in MULTI.services if service.scrape]
+    judge({name: load.trial.server.up(name) for name in scraped}, Within(1 * count, 0 * count))
 
 
 @pytest.mark.criterion("smoke.metrics", experiment="smoke")
 def test_every_metric_has_data(load: Performed, judge: Judge) -> None:
     """Each metric that docs/reference.md names has one series for each shard."""
-    found = {metric: load.trial.final(f"count({metric})") for metric in METRICS}
+    found = {metric: load.trial.promql(f"count({metric})") for metric in METRICS}
     judge(found, Within(len(SYMBOLS) * count, 0 * count))
 
 
@@ -144,14 +141,14 @@ def test_every_bucket_is_there(load: Performed, judge: Judge) -> None:
         either = "|".join(f"{bound:g}" + ("|1.0" if bound == 1 else "") for bound in wanted).replace(
             ".", "[.]"
         )
-        found = load.trial.final(f'count(count by (le) ({metric}_bucket{{le=~"{either}"}}))')
+        found = load.trial.promql(f'count(count by (le) ({metric}_bucket{{le=~"{either}"}}))')
         judge({metric: found}, Within(len(wanted) * count, 0 * count))
 
 
 @pytest.mark.criterion("smoke.rules", experiment="smoke")
 def test_every_recording_rule_has_data(load: Performed, judge: Judge) -> None:
     """Each recording rule yields numbers while orders come in."""
-    judge({name: load.trial.final(f"count({name})") for name in recording_rules()}, AtLeast(1 * count))
+    judge({name: load.trial.promql(f"count({name})") for name in recording_rules()}, AtLeast(1 * count))
 
 
 @pytest.mark.criterion("smoke.events", experiment="smoke")

@@ -152,7 +152,7 @@ def test_prometheus_saw_a_shard_that_had_to_recover(seen: Seen) -> None:
     assert isinstance(after, Estimate)
     assert before.value == 0
     assert after.value >= 4 * 500, "the seeds alone"
-    assert SHARD in getattr(seen.trial.afterwards("me_recovery_orders"), "reason", ""), "its scrapes failed"
+    assert SHARD in getattr(seen.trial.promql("me_recovery_orders"), "reason", ""), "its scrapes failed"
 
 
 def test_the_shard_missed_the_broker(seen: Seen) -> None:

@@ -231,11 +231,11 @@ def asked(found, url, directory, targets):
         }
 
     began = time.monotonic()
-    live = ask(Prometheus(url, evidence, step=1))
+    live = ask(Prometheus(url, evidence, scrape=1))
     took = time.monotonic() - began
     questions = len(list((evidence.directory / "facts").iterdir()))
     evidence.seal()
-    replayed = ask(Prometheus("http://127.0.0.1:1", Evidence.replay(evidence.directory), step=1))
+    replayed = ask(Prometheus("http://127.0.0.1:1", Evidence.replay(evidence.directory), scrape=1))
     return types.SimpleNamespace(
         **vars(found), live=live, replayed=replayed, took=took, questions=questions, url=url,
         directory=directory, evidence=evidence, targets=targets,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any, Self
 from ..errors import UsageError
 from ..processes import progress
 from ..record import Evidence, Json, Run
-from ..samples import NoValue, Partial, Prometheus, Sample, Trouble, Window
+from ..samples import Estimate, NoValue, Partial, Prometheus, Trouble, Window
 from ..systems import Backend, Deployment, System, expressions, wait_until_covered
 from . import runner
 from .arrivals import Arrivals
@@ -153,43 +153,36 @@ class Trial(ClientSide, ServerSide):
         entire.window = Window(self.began, self.window.end)
         return entire
 
-    def over(self, query: str) -> Sample:
-        """Return the series that ``query`` yields over the window."""
-        return self._handed(query, self._prometheus.over(self._filled(query), self.window))
+    def promql(self, query: str) -> Estimate | NoValue:
+        """Return the one number that an expression of Prometheus yields at the end of the window.
 
-    def final(self, query: str) -> Sample:
-        """Return what ``query`` yields at the end of the window; ``$window`` in it is the window's length."""
-        return self._handed(query, self._prometheus.instant(self._filled(query), self.window.end))
+        For what no other question asks, such as how many series there are, or a recording rule that others
+        judge by.  It is taken for exact and rests on one answer: what Prometheus estimated on the way to it,
+        between two buckets or beyond the last sample, is in no interval.
 
-    def afterwards(self, query: str) -> Sample:
-        """Return what ``query`` yields after the whole load and one more scrape."""
-        return self._handed(query, self._prometheus.instant(self._filled(query), self.whole.end))
+        Args:
+            query: PromQL that yields a scalar or one series. A sample stands for 15 s at most.  In it
+                ``$window`` is the window's length, such as ``300s``, and ``$testid`` what k6 tags the
+                load's own series with.
 
-    def each(self, query: str, label: str, keys: Collection[str]) -> dict[str, Sample]:
-        """Return one series over the window for each of ``keys``."""
-        found = self._prometheus.each(self._filled(query), self.window, label, keys)
-        return {key: self._held(sample) for key, sample in found.items()}
+        Returns:
+            The number.  What is absent is no number, and never 0: :class:`~verdict_harness.samples.Empty`, or
+            :class:`~verdict_harness.samples.Stale` if it was there in the five minutes before.  All of it is
+            :class:`~verdict_harness.samples.Partial` if a target was down within the window, since an
+            expression may hide that, or if it is about k6's series (``k6_``) and not all of them were
+            handed over.
+        """
+        text = query.replace("$window", f"{max(1, round(self.window.seconds))}s")
+        text = text.replace("$testid", self.load.testid)
+        lost = self.load.unpushed if "k6_" in text else ""
+        if lacking := "; ".join(filter(None, (lost, *self._down))):
+            return Partial(text, lacking)
+        return self._prometheus.instant(text, self.window.end)
 
     @property
     def name(self) -> str:
         """The load's name; what is in trouble is told under it."""
         return self.load.name
-
-    def _handed(self, query: str, found: Sample) -> Sample:
-        """Return what was found; nothing of k6's own series where k6 could not hand all of them over."""
-        lost = self.load.unpushed if "k6_" in query else ""
-        return Partial(query, lost) if lost else self._held(found)
-
-    def _held(self, found: Sample) -> Sample:
-        """Return what was found; nothing where a target was down, since an expression may hide that."""
-        if not self._down or isinstance(found, NoValue):
-            return found
-        return Partial(found.query, "; ".join(self._down))
-
-    def _filled(self, query: str) -> str:
-        return query.replace("$window", f"{max(1, round(self.window.seconds))}s").replace(
-            "$testid", self.load.testid
-        )
 
     def _targets(self, scraped: Iterable[str]) -> Iterable[str]:
         for name in scraped:

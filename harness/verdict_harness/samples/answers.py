@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any, Literal
 
 from ..figures import clock
-from .sample import Empty, Failed, NotANumber, NoValue, Partial, Point, Series, Several
+from .sample import Empty, Failed, NoValue, Partial, Point, Several
 from .window import Window
 
 _SHOWN = 200  # characters of an answer that made no sense
@@ -215,18 +215,6 @@ def named(tracks: Sequence[Track]) -> str:
     return ", ".join(shown + (["…"] if len(tracks) > _NAMED else []))
 
 
-def whole(query: str, track: Track, window: Window, step: float) -> Series | NoValue:
-    """Return a range query's series if it has every point of the window, and each is a number."""
-    expected = window.points(step)
-    finite = sum(math.isfinite(point.value) for point in track.points)
-    if bad := not_numbers(track.points, f"of {expected} points"):
-        return NotANumber(query, bad, finite)
-    if len(track.points) != expected:
-        hole = _hole(track.points, window, step)
-        return Partial(query, f"{len(track.points)} of {expected} points{hole}", finite)
-    return Series(query, track.points)
-
-
 def not_numbers(points: Sequence[Point], among: str) -> str:
     """Say how many points are no numbers, and since when; empty if all are."""
     bad = [point for point in points if not math.isfinite(point.value)]
@@ -234,15 +222,6 @@ def not_numbers(points: Sequence[Point], among: str) -> str:
         return ""
     kinds = "/".join(sorted({str(point.value) for point in bad}))
     return f"{len(bad)} {among} are no numbers ({kinds}), the first at {clock(bad[0].time)}"
-
-
-def _hole(points: Sequence[Point], window: Window, step: float) -> str:
-    """Name the longest stretch without points, for the reader to look there."""
-    times = [window.start - step, *(point.time for point in points), window.end + step]
-    length, begin, end = max((b - a, a, b) for a, b in itertools.pairwise(times))
-    if length < 1.5 * step:
-        return ""
-    return f"; none between {clock(max(begin, window.start))} and {clock(min(end, window.end))}"
 
 
 def holes(points: Sequence[Point], window: Window, scrape: float) -> list[str]:

@@ -9,7 +9,7 @@ from . import gauges, growths, quantiles, rates
 from .estimate import Estimate, Windows
 from .growths import Growth
 from .metrics import Labels, Metrics, shown
-from .sample import NoValue, Partial, Series
+from .sample import Empty, NoValue, Partial, Series
 from .window import Window
 
 PART = 30.0  # seconds: what a rule's users look at, at least
@@ -222,6 +222,15 @@ class Server:
         if isinstance(scrapes, NoValue):
             return replace(scrapes, query=query)
         return gauges.course(query, tracks[0], scrapes, self._window)
+
+    def up(self, service: str) -> Series | NoValue:
+        """Return whether a service could be scraped, 1 or 0, at each attempt in the window.
+
+        Args:
+            service: what its target is labelled with as ``service``, or its job where it has no such label.
+        """
+        found = self.gauge("up", service=service)
+        return self.gauge("up", service="", job=service) if isinstance(found, Empty) else found
 
     def _growth(self, counter: str, labels: Labels, targets: int) -> Growth | NoValue:
         query = f"growth of {shown(counter, labels)}"

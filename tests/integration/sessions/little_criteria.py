@@ -57,4 +57,4 @@ if CASE["bad_questions"]:
     def test_nan(a2: Performed, judge: Judge) -> None:
         """A share of something that did not happen: the load sends no SELL, and 0 / 0 is no number."""
         sells = 'rate(me_orders_received_total{shard="a",side="sell"}[30s])'
-        judge(a2.trial.afterwards(f"{sells} / {sells}"), AtLeast(1 * ratio))
+        judge(a2.trial.promql(f"{sells} / {sells}"), AtLeast(1 * ratio))

@@ -32,7 +32,7 @@ DRAIN = 2.0  # seconds; without a broker no event is ever sent
 prometheus.INTERVAL = f"{PULSE}s"
 prometheus._TIMEOUT = 12.0
 trial._SCRAPE = float(PULSE)
-Prometheus.__init__.__kwdefaults__.update(step=float(PULSE), timeout=CASE["patience"])
+Prometheus.__init__.__kwdefaults__.update(scrape=float(PULSE), timeout=CASE["patience"])
 (HERE / "rules.yml").write_text(RULES.read_text().replace("interval: 5s", f"interval: {PULSE}s"))
 
 

@@ -21,7 +21,9 @@ from verdict_harness.samples import (
     number,
     percent,
 )
-from verdict_harness.samples.answers import Track, whole
+from verdict_harness.samples.answers import Track
+from verdict_harness.samples.gauges import course
+from verdict_harness.samples.scrapes import Scrape, Scrapes
 from verdict_harness.verdicts import (
     AtLeast,
     Below,
@@ -68,11 +70,15 @@ def series(values):
     return Series("q", tuple(Point(5.0 * i, value) for i, value in enumerate(values)))
 
 
-@given(EVERY, st.lists(ANY, min_size=13, max_size=13), st.integers(0, 13))
+@given(EVERY, st.lists(ANY, min_size=13, max_size=13), st.sampled_from([*range(1, 11), None]))
 def test_a_window_with_a_gap_or_what_is_no_number_never_passes(expectation, values, missing):
-    track = Track({}, tuple(Point(5.0 * i, v) for i, v in enumerate(values) if i != missing))
-    sample = whole("q", track, Window(0.0, 60.0), 5.0)
-    if missing < 13 or not all(map(math.isfinite, values)):
+    """Two scrapes that failed in a row are a gap; what was between two that came may be told by them."""
+    lost = {missing, missing + 1} if missing else set()
+    kept = {i: value for i, value in enumerate(values) if i not in lost}
+    track = Track({}, tuple(Point(5.0 * i, value) for i, value in kept.items()))
+    attempts = tuple(Scrape(5.0 * i, i not in lost) for i in range(13))
+    sample = course("q", track, Scrapes("t", attempts), Window(0.0, 60.0))
+    if missing or not all(map(math.isfinite, kept.values())):
         assert isinstance(sample, NoValue)
         assert expectation.judge(sample).verdict is Verdict.INCONCLUSIVE
     else:

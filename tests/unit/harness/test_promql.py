@@ -19,7 +19,6 @@ from verdict_harness.samples import (
     NotANumber,
     Partial,
     Prometheus,
-    Series,
     Several,
     Stale,
     Window,
@@ -128,38 +127,38 @@ def test_a_question_limits_how_far_prometheus_looks_back(fake, prometheus):
     assert params == {"query": "x", "time": "1700000060.000", "lookback_delta": "15.000", "timeout": "2.000"}
 
 
-def test_a_range_asks_for_both_ends_and_a_path_in_front_stays(fake, evidence):
+def test_a_course_asks_for_both_ends_and_a_path_in_front_stays(fake, evidence):
     fake.says(matrix(line([1] * 13)))
-    assert isinstance(Prometheus(fake.url + "/prom/", evidence).over("x", WINDOW), Series)
+    (track,) = Prometheus(fake.url + "/prom/", evidence).course("x", WINDOW.start, WINDOW.end, 5.0)
+    assert (len(track.points), track.points[-1]) == (13, (AT, 1.0))
     path, params, _ = fake.asked[0]
     assert path == "/prom/api/v1/query_range"
     assert (params["start"], params["end"], params["step"]) == ("1700000000.000", "1700000060.000", "5.000")
 
 
+def test_raw_samples_are_of_the_window_and_both_ends_belong_to_it(fake, prometheus):
+    fake.says(matrix(line(range(13), {"shard": "a"})))
+    query, (track,) = prometheus.raw('c_total{shard="a"}', WINDOW)
+    assert query == 'c_total{shard="a"}[60001ms]'
+    assert fake.asked[0][1]["time"] == "1700000060.000"
+    assert [point.value for point in track.points] == list(range(13))
+
+
 def test_the_answer_is_written_as_it_came_and_a_replay_needs_nobody(fake, prometheus, evidence):
-    broken = line([1, float("nan"), *[2] * 11])
-    fake.says(
-        vector("0.25"),
-        matrix(line(range(13))),
-        matrix(line([5] * 13, {"shard": "a"})),
-        matrix(line(range(13))),
-    )
+    fake.says(vector("0.25"), matrix(line(range(13))), matrix(line([1, float("nan"), 2])))
     fake.says("<html>", status=502)
-    fake.says(matrix(broken))
 
     def ask(one):
         return [
             one.instant("x", AT),
-            one.over("y", WINDOW),
-            one.each("z", WINDOW, "shard", ["a", "b"]),
-            one.difference("c_total", WINDOW),
-            one.rate("c_total", WINDOW, per=60),
+            one.raw("c_total", WINDOW),
+            one.raw("c_total", WINDOW),
+            str(one.course("nan", WINDOW.start, WINDOW.start + 10, 5.0)),  # no NaN is like another
             one.instant("gateway", AT),
-            one.over("nan", WINDOW),
         ]
 
     live = ask(prometheus)
-    assert len(fake.asked) == 6, "difference and rate rest on the same raw samples"
+    assert len(fake.asked) == 4, "who asks the same gets the same answer"
     recorded = json.loads(next((evidence.directory / "facts").glob("x-time-*.json")).read_text())["answer"]
     assert recorded["body"] == _named(vector("0.25"), "x")
     assert recorded["url"] == f"{fake.url}/api/v1/query"
@@ -168,7 +167,7 @@ def test_the_answer_is_written_as_it_came_and_a_replay_needs_nobody(fake, promet
     evidence.seal()
     again = ask(Prometheus("http://gone.invalid", Evidence.replay(evidence.directory)))
     assert again == live
-    assert len(fake.asked) == 6
+    assert len(fake.asked) == 4
 
 
 def test_a_password_is_used_but_not_written_down(fake, evidence):
@@ -205,7 +204,7 @@ def test_a_connection_that_stays_broken_has_failed(fake, prometheus):
 def test_a_closed_port_has_failed(evidence, fake):
     fake.shutdown()
     fake.server_close()
-    sample = Prometheus(fake.url, evidence).over("x", WINDOW)
+    sample = Prometheus(fake.url, evidence).instant("x", AT)
     assert isinstance(sample, Failed)
     assert "ConnectError" in sample.reason
     assert "refused" in sample.reason
@@ -299,7 +298,7 @@ def test_what_makes_no_sense_has_failed_and_says_how(fake, prometheus, status, t
 @pytest.mark.parametrize("points", [[], [(1.0, 1), (1.0, 2)], [(2.0, 1), (1.0, 2)]])
 def test_a_series_without_order_has_failed(fake, prometheus, points):
     fake.says(matrix(({}, points)))
-    assert isinstance(prometheus.over("x", WINDOW), Failed)
+    assert isinstance(prometheus.course("x", WINDOW.start, WINDOW.end, 5.0), Failed)
 
 
 @pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf"])
@@ -372,7 +371,7 @@ def test_another_question_was_answered(fake, prometheus, query, series, said):
 )
 def test_points_of_another_time_are_not_taken(fake, prometheus, start, step, said):
     fake.says(matrix(line([1] * 12, start=start, step=step)))
-    sample = prometheus.over("sum(x)", WINDOW)
+    sample = prometheus.course("sum(x)", WINDOW.start, WINDOW.end, 5.0)
     assert isinstance(sample, Failed)
     assert said in sample.reason
 
@@ -405,139 +404,6 @@ def test_a_clock_that_is_off_is_noticed(fake, prometheus, off):
     sample = prometheus.instant("x", AT)
     assert isinstance(sample, Failed)
     assert "clock" in sample.reason
-
-
-# -- series
-
-
-def test_a_whole_series(fake, prometheus):
-    fake.says(matrix(line(range(13))))
-    series = prometheus.over("x", WINDOW)
-    assert isinstance(series, Series)
-    assert (series.samples, series.points[-1]) == (13, (AT, 12.0))
-
-
-def test_missing_points_make_it_partial_and_are_counted(fake, prometheus):
-    labels, points = line(range(13))
-    fake.says(matrix((labels, points[:4] + points[9:])), matrix((labels, points[:-3])))
-    hole, cut = prometheus.over("hole", WINDOW), prometheus.over("cut", WINDOW)
-    assert isinstance(hole, Partial)
-    assert hole.reason == "8 of 13 points; none between 22:13:35Z and 22:14:05Z"
-    assert hole.samples == 8
-    assert isinstance(cut, Partial)
-    assert cut.reason == "10 of 13 points; none between 22:14:05Z and 22:14:20Z"
-
-
-def test_points_that_are_no_numbers_are_counted_and_not_dropped(fake, prometheus):
-    fake.says(matrix(line([1, 2, "NaN", "NaN", "+Inf", *[3] * 8])))
-    sample = prometheus.over("x", WINDOW)
-    assert isinstance(sample, NotANumber)
-    assert sample.reason == "3 of 13 points are no numbers (inf/nan), the first at 22:13:30Z"
-    assert sample.samples == 10
-
-
-def test_a_window_with_nothing_in_it(fake, prometheus):
-    fake.says(NOTHING, NOTHING, NOTHING, matrix(line([1], start=WINDOW.start - 20)))
-    assert isinstance(prometheus.over("never", WINDOW), Empty)
-    assert isinstance(prometheus.over("gone", WINDOW), Stale)
-
-
-def test_each_key_has_exactly_one_series(fake, prometheus):
-    fake.says(
-        matrix(
-            line([1] * 13, {"shard": "a"}),
-            line([1] * 12, {"shard": "b"}),
-            line([1] * 13, {"shard": "c", "pod": "1"}),
-            line([1] * 13, {"shard": "c", "pod": "2"}),
-            line([1] * 13, {"shard": "z"}),
-            line([1] * 13, {}),
-        )
-    )
-    samples = prometheus.each("x", WINDOW, "shard", ["a", "b", "c", "d"])
-    kinds = {key: type(sample) for key, sample in samples.items()}
-    assert kinds == {
-        "a": Series, "b": Partial, "c": Several, "d": Empty, "z": Several, "": Several
-    }  # fmt: skip
-    assert samples["d"].reason == 'no series with shard="d"'
-    assert "was not expected" in samples["z"].reason
-
-
-def test_each_key_fails_if_the_question_does(fake, prometheus):
-    fake.says("{}", status=500)
-    samples = prometheus.each("x", WINDOW, "shard", ["a", "b"])
-    assert [type(sample) for sample in samples.values()] == [Failed, Failed]
-
-
-# -- counters
-
-
-def test_a_difference_is_of_raw_samples_and_both_ends_belong_to_the_window(fake, prometheus):
-    fake.says(matrix(line([100, 100, 110, *[150] * 9, 175], {"shard": "a"})))
-    sample = prometheus.difference('c_total{shard="a"}', WINDOW)
-    assert sample == exact('c_total{shard="a"}[60001ms]', 75.0, AT, n=13)
-    assert fake.asked[0][1]["time"] == "1700000060.000"
-    assert prometheus.rate('c_total{shard="a"}', WINDOW, per=60) == exact(sample.query, 75.0, AT, n=13)
-
-
-def test_a_rate_is_over_the_time_between_the_samples(fake, prometheus):
-    fake.says(matrix(line(range(0, 110, 10), start=WINDOW.start + 4)))
-    assert prometheus.rate("c_total", WINDOW).value == pytest.approx(2.0)
-
-
-@pytest.mark.parametrize(
-    ("points", "said"),
-    [
-        (line([50, 60, 70, 5, *[20] * 9])[1], "reset: 70 at 22:13:30Z, 5 at 22:13:35Z"),
-        (line([50, 60, 70, 69.5, *[80] * 9])[1], "reset"),
-        (line(range(10), start=WINDOW.start + 10.5)[1], "the first raw sample is 10.5 s after"),
-        (line(range(10))[1], "the last raw sample is 15.0 s before"),
-        (
-            line(range(5))[1] + line(range(5, 10), start=WINDOW.start + 40)[1],
-            "no raw sample between 22:13:40Z and",
-        ),
-        ([(WINDOW.start + 30, 1)], "1 raw sample in the window, where a difference takes two"),
-    ],
-)
-def test_a_counter_that_was_not_watched_all_through_is_partial(fake, prometheus, points, said):
-    fake.says(matrix(({}, points)))
-    sample = prometheus.difference("c_total", WINDOW)
-    assert isinstance(sample, Partial)
-    assert said in sample.reason
-
-
-def test_one_lost_scrape_is_forgiven(fake, prometheus):
-    points = line(range(13))[1]
-    fake.says(matrix(({}, points[:5] + points[6:])))
-    assert prometheus.difference("c_total", WINDOW).value == 12
-
-
-def test_counters_are_added_up_only_if_asked(fake, prometheus):
-    both = matrix(line(range(13), {"side": "buy"}), line(range(0, 26, 2), {"side": "sell"}))
-    fake.says(both, both, both, both)
-    assert isinstance(prometheus.difference("a", WINDOW), Several)
-    assert prometheus.difference("b", WINDOW, series=2) == exact("b[60001ms]", 36.0, AT, n=26)
-    assert prometheus.difference("c", WINDOW, series=None).value == 36
-    missing = prometheus.difference("d", WINDOW, series=3)
-    assert isinstance(missing, Partial)
-    assert missing.reason.startswith("2 of 3 series: ")
-
-
-def test_one_bad_counter_spoils_the_sum(fake, prometheus):
-    fake.says(matrix(line(range(13), {"side": "buy"}), line([9, 3, *range(3, 14)], {"side": "sell"})))
-    sample = prometheus.difference("a", WINDOW, series=2)
-    assert isinstance(sample, Partial)
-    assert '{side="sell"}: the counter was reset' in sample.reason
-
-
-def test_a_counter_of_nan(fake, prometheus):
-    fake.says(matrix(line(["NaN"] * 13)))
-    assert isinstance(prometheus.difference("a", WINDOW), NotANumber)
-
-
-def test_a_counter_that_is_not_there(fake, prometheus):
-    fake.says(NOTHING, NOTHING, NOTHING, matrix(line([1], start=WINDOW.start - 20)))
-    assert isinstance(prometheus.difference("never", WINDOW), Empty)
-    assert isinstance(prometheus.difference("gone", WINDOW), Stale)
 
 
 # -- targets

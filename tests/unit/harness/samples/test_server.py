@@ -322,6 +322,17 @@ def test_the_course_of_a_gauge_is_all_its_samples():
     assert [point.value for point in course][::54] == [6, 60]
 
 
+def test_a_service_is_known_by_its_label_or_by_its_job_where_there_is_none():
+    """On a cluster all targets have one job, and a label says whose service each is."""
+    down = [1] * 30 + [0] * 2 + [1] * (SCRAPES - 32)
+    record = Recorded(broker=None).add("up", down, job="exchange", service="engine")
+    record.add("up", [1] * SCRAPES, job="engine", service="gateway")
+    assert {point.value for point in record.server().up("broker")} == {1.0}
+    assert [point.value for point in record.server().up("engine")].count(0.0) == 2
+    assert {point.value for point in record.server().up("gateway")} == {1.0}
+    assert isinstance(record.server().up("exchange"), Empty)
+
+
 def test_an_estimate_is_plain_json_and_back():
     p99 = Recorded().observe("lat_seconds", evenly(30.0)).server().quantile(0.99, "lat_seconds")
     assert Estimate.from_json(p99.to_json()) == p99
