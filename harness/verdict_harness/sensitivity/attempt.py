@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import HarnessError
-from ..processes.command import tail
+from ..processes import tail
 from . import tree
 from .defect import RUN, Defect
 from .planting import plant
