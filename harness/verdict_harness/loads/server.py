@@ -13,11 +13,11 @@ from ..samples import (
     Prometheus,
     Rule,
     Rules,
+    Sample,
     Server,
     Window,
     Windows,
 )
-from .load import Load
 
 
 class Watched:
@@ -67,16 +67,17 @@ class ServerSide:
     """Questions that rest on Prometheus alone: what was scraped from the system, from raw samples.
 
     Attributes:
-        load: what k6 did.
         window: the judged part.
         whole: from before the first request to a scrape after the last.
+        ended: unix seconds of the load's end.
         watched: what Prometheus has of the load.
     """
 
-    load: Load
     window: Window
     whole: Window
+    ended: float
     watched: Watched
+    _prometheus: Prometheus
 
     def aside(self, metrics: Collection[str]) -> Self:
         """Return this for questions beside those that are judged, which whatever comes of them leaves alone.
@@ -86,7 +87,25 @@ class ServerSide:
         """
         beside = copy.copy(self)
         beside.watched = self.watched.aside(metrics)
+        beside._prometheus = self._prometheus.aside()  # noqa: SLF001 - a copy of itself
         return beside
+
+    def over(self, query: str) -> Sample:
+        """Return the series that ``query`` yields over the window."""
+        return self._told(query, self._prometheus.over(self._filled(query), self.window))
+
+    def final(self, query: str) -> Sample:
+        """Return what ``query`` yields at the end of the window; ``$window`` in it is the window's length."""
+        return self._told(query, self._prometheus.instant(self._filled(query), self.window.end))
+
+    def afterwards(self, query: str) -> Sample:
+        """Return what ``query`` yields after the whole load and one more scrape."""
+        return self._told(query, self._prometheus.instant(self._filled(query), self.whole.end))
+
+    def each(self, query: str, label: str, keys: Collection[str]) -> dict[str, Sample]:
+        """Return one series over the window for each of ``keys``."""
+        found = self._prometheus.each(self._filled(query), self.window, label, keys)
+        return {key: self._told(query, sample) for key, sample in found.items()}
 
     @property
     def server(self) -> Server:
@@ -96,7 +115,7 @@ class ServerSide:
     @property
     def totals(self) -> Server:
         """The same of the whole load, set-up and settling time included: for what has to add up."""
-        return self.watched.server(Window(self.whole.start, self.load.window.end))
+        return self.watched.server(Window(self.whole.start, self.ended))
 
     def rule(
         self,
@@ -116,3 +135,10 @@ class ServerSide:
             labels: of the series that is meant.
         """
         return self.watched.rule(name, self.window, like, labels)
+
+    def _told(self, _query: str, found: Sample) -> Sample:
+        """Return what was found, unless it is known that this is not all of it."""
+        return found
+
+    def _filled(self, query: str) -> str:
+        return query.replace("$window", f"{max(1, round(self.window.seconds))}s")

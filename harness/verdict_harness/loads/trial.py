@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -115,6 +115,7 @@ class Trial(ClientSide, ServerSide):
         self.window = load.window
         self.began = load.window.start - record["settle"] if load.began is None else load.began
         self.whole = Window(*record["whole"])
+        self.ended = load.window.end
         self._prometheus = Prometheus(prometheus or record["prometheus"], evidence)
         self.watched = Watched(
             self._prometheus,
@@ -153,43 +154,25 @@ class Trial(ClientSide, ServerSide):
         entire.window = Window(self.began, self.window.end)
         return entire
 
-    def over(self, query: str) -> Sample:
-        """Return the series that ``query`` yields over the window."""
-        return self._handed(query, self._prometheus.over(self._filled(query), self.window))
-
-    def final(self, query: str) -> Sample:
-        """Return what ``query`` yields at the end of the window; ``$window`` in it is the window's length."""
-        return self._handed(query, self._prometheus.instant(self._filled(query), self.window.end))
-
-    def afterwards(self, query: str) -> Sample:
-        """Return what ``query`` yields after the whole load and one more scrape."""
-        return self._handed(query, self._prometheus.instant(self._filled(query), self.whole.end))
-
-    def each(self, query: str, label: str, keys: Collection[str]) -> dict[str, Sample]:
-        """Return one series over the window for each of ``keys``."""
-        found = self._prometheus.each(self._filled(query), self.window, label, keys)
-        return {key: self._held(sample) for key, sample in found.items()}
-
     @property
     def name(self) -> str:
         """The load's name; what is in trouble is told under it."""
         return self.load.name
 
-    def _handed(self, query: str, found: Sample) -> Sample:
-        """Return what was found; nothing of k6's own series where k6 could not hand all of them over."""
-        lost = self.load.unpushed if "k6_" in query else ""
-        return Partial(query, lost) if lost else self._held(found)
+    def _told(self, query: str, found: Sample) -> Sample:
+        """Return what was found; nothing of k6's own series where k6 could not hand all of them over.
 
-    def _held(self, found: Sample) -> Sample:
-        """Return what was found; nothing where a target was down, since an expression may hide that."""
+        And nothing where a target was down, since an expression may hide that.
+        """
+        lost = self.load.unpushed if "k6_" in query else ""
+        if lost:
+            return Partial(query, lost)
         if not self._down or isinstance(found, NoValue):
             return found
         return Partial(found.query, "; ".join(self._down))
 
     def _filled(self, query: str) -> str:
-        return query.replace("$window", f"{max(1, round(self.window.seconds))}s").replace(
-            "$testid", self.load.testid
-        )
+        return super()._filled(query).replace("$testid", self.load.testid)
 
     def _targets(self, scraped: Iterable[str]) -> Iterable[str]:
         for name in scraped:

@@ -33,7 +33,8 @@ class Load(ServerSide):
 
     def __init__(self, prometheus):
         self.window, self.whole = WINDOW, WHOLE
-        self.load = SimpleNamespace(window=WINDOW, requests=0)
+        self.ended, self._prometheus = WINDOW.end, prometheus
+        self.load = SimpleNamespace(requests=0)
         self.watched = Watched(prometheus, WHOLE, {}, "orders")
 
     def response(self, p):
