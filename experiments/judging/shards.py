@@ -7,7 +7,18 @@ from collections.abc import Mapping, Sequence
 from experiments.figures import MATCHES, MATCHING, RECEIVED, STAGES
 from experiments.loads import MATCHES_PER_ORDER
 from verdict_harness.loads import ServerSide
-from verdict_harness.samples import Estimate, NoValue, Quantity, Rule, Sample, exact, ms, per_minute, ratio
+from verdict_harness.samples import (
+    Estimate,
+    NoValue,
+    Quantity,
+    Rule,
+    Sample,
+    exact,
+    ms,
+    per_minute,
+    percent,
+    ratio,
+)
 from verdict_harness.verdicts import AtLeast, Below, Budget, Expectation, Judge, NotGrowing, Verdict, Within
 
 from .performed import SCRAPE, View
@@ -17,6 +28,7 @@ RULE, TOTAL = "me:match_duration_p99:30s", "me:matches_per_minute:total"
 LIMIT = 200 * ms
 BUDGET = 50 * ms  # ASR 1's own load has it besides the limit
 ADDED = 5 * ms  # what the gateway may add
+FEW_ERRORS = 1 * percent
 GC_MEMORY = 60.0  # seconds for which the gauge remembers its maximum
 FED = 0.8  # of the matches that the mix implies on average: with less, orders found nothing to match
 
@@ -90,6 +102,22 @@ def adds(judge: Judge, load: ServerSide, shards: tuple[str, ...], p: float, *, c
     sample = exact(query, value, most.at, n=most.n, seconds=most.seconds, counted=most.counted)
     text = "the two are known by their buckets, and not order by order"
     judge(sample.widened("resolution", text, lo=least, hi=most.hi), limit)
+
+
+def refused(judge: Judge, load: ServerSide, shards: tuple[str, ...]) -> None:
+    """Judge that fewer than 1 % of the orders were not accepted, by what shards say of what reached them.
+
+    That can show that there were more, and never that there were fewer.
+    """
+    found: Sample = load.server.ratio("me_orders_rejected_total", RECEIVED, shard=shards)
+    if isinstance(found, Estimate):
+        at_least, shown = (one / (1 + one) for one in (found.lo, found.value or 0.0))
+        text = "what reached no shard, or was never answered, is in no series"
+        found = exact(
+            "orders refused, of all", shown, found.at, n=found.n, seconds=found.seconds, counted=found.counted
+        )
+        found = found.widened("missing", text, lo=at_least, hi=1.0, cure="the client's own word")
+    judge(found, Below(FEW_ERRORS))
 
 
 def pauses(judge: Judge, load: ServerSide, shard: str) -> None:

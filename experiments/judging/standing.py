@@ -20,7 +20,7 @@ from .conservation import judge_conservation
 from .performed import FEWEST, Performed
 
 BESIDE = 2  # processes with work besides the shards: the gateway and k6
-FEW_ERRORS, OF_FEW = 1 * percent, 5 * percent  # the second where 300 orders are not to be had
+OF_FEW = 5 * percent  # errors, where 300 orders are not to be had
 AS_CLAIMED = 99 * percent
 
 _Test = TypeVar("_Test", bound=Callable[..., None])
@@ -64,7 +64,7 @@ def errors(load: Performed, judge: Judge) -> None:
     """Fewer than 1 % of the orders that were due were not accepted, in the client's own word."""
     found = {label: view.trial.errors() for label, view in load.groups.items()}
     enough = all(one.n >= FEWEST for one in found.values() if isinstance(one, Estimate))
-    judge(found, Below(FEW_ERRORS if enough else OF_FEW))
+    judge(found, Below(shards.FEW_ERRORS if enough else OF_FEW))
 
 
 def claimed(load: Performed, judge: Judge) -> None:
