@@ -38,6 +38,8 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # those that pyproject.toml claims
 
 #: Sessions that judge, and the part of a run's criteria that is theirs, as verdict.json tells them apart.
 PARTS = {"smoke": ("experiment", "smoke"), "asr1": ("asr", "ASR 1"), "asr2": ("asr", "ASR 2")}
+#: Requirements that a load by hand can be judged by.
+COLLECTED = ("asr1", "asr2")
 #: Words after which pytest lists something and judges nothing.
 LISTING = {"-h", "--help", "--version", "--co", "--collect-only", "--markers", "--fixtures", "--setup-plan"}
 
@@ -111,7 +113,7 @@ def run_pytest(session: nox.Session, *words: str) -> None:
 
 
 class TheRun:
-    """The one run of an invocation of nox, however many of the sessions in ``PARTS`` it was asked for.
+    """A run that pytest makes: one an invocation of nox, however many sessions of ``PARTS`` it was asked for.
 
     The first of them has pytest run the experiments of all; each then reports its own part. Two runs
     would be two folders and two tables, and ``runs/latest`` would have half of what was asked for.
@@ -123,11 +125,13 @@ class TheRun:
     def of(cls, session: nox.Session) -> TheRun:
         """Return it, made and judged the first time that it is asked for."""
         if cls._only is None:
-            cls._only = cls(session)
+            cls._only = cls(*cls._chosen(session))
             cls._only.judge(session)
         return cls._only
 
-    def __init__(self, session: nox.Session) -> None:
+    @staticmethod
+    def _chosen(session: nox.Session) -> tuple[str, ...]:
+        """Return the words for pytest that choose the experiments of all sessions that were asked for."""
         words = list(session.posargs)
         # no public way tells which sessions were selected
         marker = " or ".join(name for name in PARTS if name in session._runner.manifest)  # noqa: SLF001
@@ -135,10 +139,13 @@ class TheRun:
             at = words.index("-m")
             marker = f"({marker}) and ({words[at + 1]})"
             del words[at : at + 2]
-        self.words = ("experiments", "-m", marker, *words)
+        return "experiments", "-m", marker, *words
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
         self.listing = bool(LISTING & set(words))
         self.failed = False  # whether pytest ended with anything but 0
-        runs = ROOT / option(words, "--runs", "runs")
+        runs = ROOT / option(list(words), "--runs", "runs")
         self.latest = runs / "latest"
         self.folder = runs / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(2)}"
 
@@ -168,14 +175,19 @@ class TheRun:
             return {}
         return found
 
-    def report(self, session: nox.Session) -> None:
-        """Let ``session`` succeed, fail or be skipped as its part of the run did."""
+    def report(self, session: nox.Session, key: str, name: str) -> None:
+        """Let ``session`` succeed, fail or be skipped as its part of the run did.
+
+        Args:
+            session: to end.
+            key: the field of a criterion that tells its part, as in ``PARTS``.
+            name: what that field says.
+        """
         verdict = self.verdict
         if not verdict:
             if self.failed or not self.listing:
                 session.error("no run was made: see above")
             return
-        key, name = PARTS[session.name]
         found = {entry["verdict"] for entry in verdict["criteria"] if entry[key] == name}
         if not verdict["finished"]:
             session.error("INCONCLUSIVE: it was ended before its end")
@@ -215,7 +227,7 @@ def option(words: list[str], name: str, default: str) -> str:
 
 def experiments(session: nox.Session) -> None:
     """Report what the one run of this invocation says of the experiments that ``session`` stands for."""
-    TheRun.of(session).report(session)
+    TheRun.of(session).report(session, *PARTS[session.name])
 
 
 @nox.session
@@ -321,6 +333,17 @@ def sensitivity(session: nox.Session) -> None:
     tools_ready(session)
     words = ("-m", "verdict_harness.sensitivity", "experiments.defects", *session.posargs)
     session.run(python(session), *words, external=True, interrupt_timeout=None)
+
+
+@nox.session
+def collect(session: nox.Session) -> None:
+    """Judge what a Prometheus has of a load by hand: ``nox -s collect -- asr1 --window 5m --until TIME``."""
+    asked, *words = session.posargs or [""]
+    if asked not in COLLECTED:
+        session.error("by which requirement? nox -s collect -- asr1 --window 5m, or asr2")
+    run = TheRun(f"experiments/collect/test_{asked}.py", "--backend", "external", *words)
+    run.judge(session)
+    run.report(session, "experiment", "collect")
 
 
 @nox.session

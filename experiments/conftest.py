@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from .judging.perform import perform
 from .judging.performed import Performed
 from .outage import Outage, outage
 
+BY_HAND = Path(__file__).resolve().parent / "collect"
 DEPTHS = (100, 1000, 10000)
 FAULTS = {"pause": chaos.pause, "kill": chaos.kill}
 ORDER = ("smoke", "A1", "A2", "A3", "A4", "B1", "B2", "B3", "B4")
@@ -21,8 +23,16 @@ ORDER = ("smoke", "A1", "A2", "A3", "A4", "B1", "B2", "B3", "B4")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make ``-m asr1`` and ``-m a2`` known words."""
-    for marker in ("smoke", "asr1", "asr2", *(name.lower() for name in ORDER[1:])):
+    for marker in ("smoke", "asr1", "asr2", "collect", *(name.lower() for name in ORDER[1:])):
         config.addinivalue_line("markers", f"{marker}: select the experiment or requirement of that name")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what judges loads that others ran, unless that was asked for, or a stored run is judged."""
+    if collection_path != BY_HAND or config.getoption("verdict_judge"):
+        return None
+    asked = (config.invocation_params.dir / word.partition("::")[0] for word in config.args)
+    return None if any(one.resolve().is_relative_to(BY_HAND) for one in asked) else True
 
 
 @pytest.hookimpl(trylast=True)

@@ -52,7 +52,7 @@ class Outage(Performed):
         """The part of the load without a broker."""
         return self.trial.part(self._at("injected"), self._at("healed"))
 
-    def _views(self) -> Iterable[tuple[str, View]]:
+    def _views(self) -> Iterable[tuple[str, View[Trial]]]:
         if "bit" not in self.fault:
             yield from super()._views()
             return

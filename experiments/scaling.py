@@ -16,7 +16,7 @@ from verdict_harness.systems import Deployment
 from . import constant
 from .backlog import backlog
 from .exchange import BROKER, GATEWAY, SYMBOLS, shard_service
-from .judging.standing import MATCHING
+from .figures import MATCHING
 
 SHARDS = tuple(SYMBOLS)
 FACTOR = 0.9 * len(SHARDS)

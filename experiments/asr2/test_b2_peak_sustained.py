@@ -5,19 +5,17 @@ ASR 2: 1,000 -> 5,000 matches/min by adding shards (1 -> 3), without losing late
 
 import pytest
 
-from experiments.judging.memory import besides_its_book
-from experiments.judging.performed import SCRAPE, Performed
+from experiments.judging import shards
+from experiments.judging.performed import Performed
 from experiments.judging.recovery import judge_recovery, recovery
 from experiments.judging.standing import Standing, standing
 from verdict_harness.loads import Stage
 from verdict_harness.record import Run
-from verdict_harness.samples import per_minute
-from verdict_harness.verdicts import AtLeast, Judge, NotGrowing
+from verdict_harness.verdicts import Judge
 
 pytestmark = [pytest.mark.asr2, pytest.mark.b2]
 
 SHARDS = ("a", "b", "c")
-TOTAL = "me:matches_per_minute:total"
 
 
 @standing("B2", "ASR 2", gateway=True)
@@ -32,18 +30,13 @@ def test_three_shards_sustain_the_peak(b2: Performed, judge: Judge, run: Run) ->
 
     A quick run is too short for four minutes: there it has to hold to the end, less a scrape at either end.
     """
-    made = b2.trial.server.rates("me_matches_total", per=60, shard=SHARDS)
-    hold = int(b2.trial.window.seconds - 2 * SCRAPE) if run.quick else 240
-    judge(made, AtLeast(4750 * per_minute, hold=hold, tolerate=30), load=b2.trial.rule(TOTAL))
+    shards.sustained(judge, b2.trial, SHARDS, quick=run.quick)
 
 
 @pytest.mark.criterion("B2.memory", experiment="B2", asr="ASR 2")
 def test_memory_does_not_grow(b2: Performed, judge: Judge) -> None:
-    """The resident memory of no shard grows all through the load, but for the orders that stay in its book.
-
-    40 % of the orders rest for good, so some growth is the load's own: 1 KiB is allowed for each.
-    """
-    judge({shard: besides_its_book(b2.trial.server, shard) for shard in SHARDS}, NotGrowing())
+    """The resident memory of no shard grows through the load, but for the orders that rest in its book."""
+    shards.memory(judge, b2.trial, SHARDS)
 
 
 @pytest.mark.criterion("B2.recovery", experiment="B2", asr="ASR 2")

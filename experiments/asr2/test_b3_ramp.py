@@ -6,10 +6,10 @@ ASR 2: throughput follows the load that is offered, and latency stays below 200 
 import pytest
 
 from experiments.exchange import SYMBOLS
+from experiments.judging import shards
 from experiments.judging.performed import Performed
-from experiments.judging.standing import MATCHING, Standing, standing
-from verdict_harness.samples import ms
-from verdict_harness.verdicts import Below, Judge
+from experiments.judging.standing import Standing, standing
+from verdict_harness.verdicts import Judge
 
 pytestmark = [pytest.mark.asr2, pytest.mark.b3]
 
@@ -23,7 +23,4 @@ def test_standing(b3: Performed, by: Standing, judge: Judge) -> None:
 @pytest.mark.criterion("B3.continuity", experiment="B3", asr="ASR 2")
 def test_no_joint_shows(b3: Performed, judge: Judge) -> None:
     """p99 of matching is below 200 ms on each shard all through the ramp, in any 15 s: a spike would show."""
-    server = b3.trial.server
-    judge(
-        {shard: server.windows(0.99, MATCHING, every=15, shard=shard) for shard in SYMBOLS}, Below(200 * ms)
-    )
+    shards.continuous(judge, b3.trial, tuple(SYMBOLS))

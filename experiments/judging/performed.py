@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Generic, TypeVar
 
 from experiments import figures
 from experiments.loads import Workload
-from verdict_harness.loads import Fate, Order, Trial
+from verdict_harness.loads import Fate, Order, ServerSide, Trial
 from verdict_harness.samples import NoValue, Trouble
 
 from .ledger import Ledger
@@ -21,8 +22,11 @@ FEWEST = 299  # orders: of fewer, a p99 has no upper bound
 SCRAPE = 5.0  # seconds from one to the next
 
 
+_Load_co = TypeVar("_Load_co", bound=ServerSide, covariant=True)
+
+
 @dataclass(frozen=True)
-class View:
+class View(Generic[_Load_co]):
     """A part of a load that is judged by itself.
 
     Attributes:
@@ -31,7 +35,7 @@ class View:
         p: the quantile of its latency that as few orders as it has can tell.
     """
 
-    trial: Trial
+    trial: _Load_co
     shards: tuple[str, ...]
     p: float = 0.99
 
@@ -86,12 +90,12 @@ class Performed:
         return {order.id for order in self.orders if order.fate in fates}
 
     @property
-    def views(self) -> Mapping[str, View]:
+    def views(self) -> Mapping[str, View[Trial]]:
         """The parts of it that are judged by themselves, all of it together if there is but one."""
         return dict(self._views())
 
     @property
-    def groups(self) -> Mapping[str, View]:
+    def groups(self) -> Mapping[str, View[Trial]]:
         """All of it: by the shards that are judged by themselves, if each has orders enough."""
         load, trial = self.workload, self.trial
         due = load.orders_in(trial.window.start - trial.began, load.seconds)
@@ -100,7 +104,7 @@ class Performed:
             return {"": self.view(trial, due)}
         return {label: self.view(trial, due * shares[label], shards) for label, shards in load.groups.items()}
 
-    def _views(self) -> Iterable[tuple[str, View]]:
+    def _views(self) -> Iterable[tuple[str, View[Trial]]]:
         load, trial = self.workload, self.trial
         if len(load.lengths) == 1:
             yield from self.groups.items()
@@ -109,7 +113,7 @@ class Performed:
         for label, start, end in load.spans():
             yield label, self.view(trial.part(start, end), load.orders_in(max(start, judged), end))
 
-    def view(self, trial: Trial, due: float, shards: tuple[str, ...] = ()) -> View:
+    def view(self, trial: Trial, due: float, shards: tuple[str, ...] = ()) -> View[Trial]:
         """Return a part in which so many orders are due, of these shards if any are named."""
         p = 0.99 if self._sure(trial, due) >= FEWEST else 0.95
         if not shards:

@@ -12,19 +12,15 @@ from typing import TypeVar
 
 import pytest
 
-from verdict_harness.samples import Estimate, NoValue, Rule, Sample, exact, ms, percent
-from verdict_harness.verdicts import AtLeast, Below, Expectation, Judge, Verdict, Within
+from verdict_harness.samples import Estimate, NoValue, Sample, exact, percent
+from verdict_harness.verdicts import AtLeast, Below, Judge
 
+from . import shards
 from .conservation import judge_conservation
 from .performed import FEWEST, Performed
 
-MATCHING, ROUTING = "me_match_duration_seconds", "gw_request_duration_seconds"
-RULE = "me:match_duration_p99:30s"
-LIMIT = 200 * ms
-CONDITIONAL = {"A2": 50 * ms}  # ASR 1's own load has a budget besides
-ADDED = 5 * ms  # what the gateway may add
 BESIDE = 2  # processes with work besides the shards: the gateway and k6
-FEW_ERRORS, OF_FEW = 1 * percent, 5 * percent  # the second where 300 orders are not to be had
+OF_FEW = 5 * percent  # errors, where 300 orders are not to be had
 AS_CLAIMED = 99 * percent
 
 _Test = TypeVar("_Test", bound=Callable[..., None])
@@ -52,31 +48,23 @@ class Standing:
 
 def client_latency(load: Performed, judge: Judge) -> None:
     """p99 from when an order was due to its answer is below 200 ms, all through the load."""
-    judge({label: view.trial.response_windows(view.p) for label, view in load.views.items()}, Below(LIMIT))
+    judge(
+        {label: view.trial.response_windows(view.p) for label, view in load.views.items()},
+        Below(shards.LIMIT),
+    )
 
 
 def server_latency(load: Performed, judge: Judge) -> None:
     """p99 of matching, request received to result, is below 200 ms; never matched is infinitely slow."""
-    limit = Below(LIMIT, conditional=CONDITIONAL.get(load.workload.experiment))
-    found: dict[str, Sample] = {
-        label: view.trial.server.windows(view.p, MATCHING, shard=view.shards)
-        for label, view in load.views.items()
-    }
-    rules: list[Rule] = []
-    for label, view in load.groups.items():
-        # to the load's end nothing is under way any more: what is missing there was never matched
-        found[f"{label} and whether matched".strip()] = view.trial.server.quantile(
-            view.p, MATCHING, due="me_orders_received_total", shard=view.shards
-        )
-        rules += [view.trial.rule(RULE, shard=shard) for shard in view.shards]
-    judge(found, limit, load=rules)
+    budget = shards.BUDGET if load.workload.experiment == "A2" else None
+    shards.matching(judge, load.views, load.groups, budget)
 
 
 def errors(load: Performed, judge: Judge) -> None:
     """Fewer than 1 % of the orders that were due were not accepted, in the client's own word."""
     found = {label: view.trial.errors() for label, view in load.groups.items()}
     enough = all(one.n >= FEWEST for one in found.values() if isinstance(one, Estimate))
-    judge(found, Below(FEW_ERRORS if enough else OF_FEW))
+    judge(found, Below(shards.FEW_ERRORS if enough else OF_FEW))
 
 
 def claimed(load: Performed, judge: Judge) -> None:
@@ -85,34 +73,10 @@ def claimed(load: Performed, judge: Judge) -> None:
 
 
 def added(load: Performed, judge: Judge) -> None:
-    """The gateway adds less than 5 ms at p99 to what a shard takes by itself.
-
-    It adds at most all that it takes. At the least, what takes so much longer than nearly every order takes
-    on its shard is its own doing.
-    """
-    shards = tuple(load.workload.seeds)
-    server = load.trial.server
+    """The gateway adds less than 5 ms at p99 to what a shard takes by itself."""
+    behind = tuple(load.workload.seeds)
     p = min(view.p for view in load.groups.values())
-    aside = (1 - p) / 2  # of the orders, so many may be slow on the shard, and so many more in all
-    most = server.quantile(p, ROUTING, shard=shards)
-    some = server.quantile(p - aside, ROUTING, shard=shards)
-    own = server.quantile(p + aside, MATCHING, shard=shards)
-    # processes that have to share cores wait for each other, which says nothing of how the gateway is built
-    crowded = load.cores < len(shards) + BESIDE
-    limit: Expectation = Within(0 * ms, ADDED, otherwise=Verdict.INCONCLUSIVE) if crowded else Below(ADDED)
-    for one in (most, some, own):
-        if isinstance(one, NoValue):
-            judge(one, limit)
-            return
-    assert isinstance(most, Estimate)
-    assert isinstance(some, Estimate)
-    assert isinstance(own, Estimate)
-    least = max(0.0, some.lo - own.hi)
-    value = min(most.hi, max(least, (most.value or 0.0) - (own.value or 0.0)))
-    query = f"p{100 * p:g} of what {ROUTING} has beyond {MATCHING}"
-    sample = exact(query, value, most.at, n=most.n, seconds=most.seconds, counted=most.counted)
-    text = "the two are known by their buckets, and not order by order"
-    judge(sample.widened("resolution", text, lo=least, hi=most.hi), limit)
+    shards.adds(judge, load.trial, behind, p, crowded=load.cores < len(behind) + BESIDE)
 
 
 STANDING = (

@@ -55,6 +55,15 @@ def clock(moment: float) -> str:
     return time.strftime("%H:%M:%SZ", time.gmtime(moment))
 
 
+def moment(time_: float) -> str:
+    """Return unix seconds as a day and a time in UTC.
+
+    >>> moment(45.7)
+    '1970-01-01 00:00:45Z'
+    """
+    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(time_))
+
+
 def megabytes(size: float) -> str:
     """Return a number of bytes on a disk or a line.
 

@@ -171,6 +171,35 @@ def test_a_list_of_tests_is_no_run(project):
     assert (project.root / "runs/latest").is_symlink()
 
 
+@pytest.mark.parametrize(("milliseconds", "verdict", "ended"), [(1, "PASS", 0), (300, "FAIL", 1)])
+def test_a_load_by_hand_is_judged_by_one_requirement(project, milliseconds, verdict, ended):
+    project.criteria(milliseconds=milliseconds)
+    (project.root / "experiments/collect").mkdir()
+    for name in ("asr1", "asr2"):
+        its = f"""
+import pytest
+from experiments.test_it import MILLISECONDS, judge_it
+
+@pytest.mark.criterion("{name}.x", "collect")
+def test_it(judge): judge_it(judge, MILLISECONDS)
+"""
+        (project.root / f"experiments/collect/test_{name}.py").write_text(its)
+    status, text = project.nox("-s", "collect", "--", "asr2")
+    assert status == ended, text
+    (run,) = project.runs
+    assert [one["id"] for one in project.verdict["criteria"]] == ["asr2.x"]
+    assert project.verdict["backend"] == "external"
+    assert last(text) == f"verdict: {verdict} (runs/{run.name})"
+
+
+@pytest.mark.parametrize("words", [(), ("b1",), ("--window", "5m")])
+def test_a_load_by_hand_is_judged_by_a_requirement_that_is_one(project, words):
+    status, text = project.nox("-s", "collect", "--", *words)
+    assert status == 1, text
+    assert "nox -s collect -- asr1 --window 5m, or asr2" in text
+    assert not (project.root / "runs").exists()
+
+
 def test_ctrl_c_ends_it_in_order(project):
     """Stopping takes longer than nox would wait by itself, and is waited for."""
     project.criteria(loading=60, stopping=4)

@@ -19,6 +19,7 @@ from .orders import Fate, Order, Orders
 from .raw import Request
 from .runner import requests, run_load
 from .search import SETTLE, Capacity, Demand
+from .seen import Seen, see
 from .server import ServerSide
 from .trial import Plan, Stage, Trial
 
@@ -46,6 +47,7 @@ __all__ = [
     "Request",
     "Ruling",
     "Schedule",
+    "Seen",
     "ServerSide",
     "Stage",
     "Switch",
@@ -54,5 +56,6 @@ __all__ = [
     "figures_of",
     "requests",
     "run_load",
+    "see",
     "words",
 ]

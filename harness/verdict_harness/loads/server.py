@@ -10,6 +10,7 @@ from ..samples import (
     Estimate,
     Metrics,
     NoValue,
+    Partial,
     Prometheus,
     Rule,
     Rules,
@@ -17,7 +18,6 @@ from ..samples import (
     Window,
     Windows,
 )
-from .load import Load
 
 
 class Watched:
@@ -67,16 +67,17 @@ class ServerSide:
     """Questions that rest on Prometheus alone: what was scraped from the system, from raw samples.
 
     Attributes:
-        load: what k6 did.
         window: the judged part.
         whole: from before the first request to a scrape after the last.
+        ended: unix seconds of the load's end.
         watched: what Prometheus has of the load.
     """
 
-    load: Load
     window: Window
     whole: Window
+    ended: float
     watched: Watched
+    _prometheus: Prometheus
 
     def aside(self, metrics: Collection[str]) -> Self:
         """Return this for questions beside those that are judged, which whatever comes of them leaves alone.
@@ -86,7 +87,32 @@ class ServerSide:
         """
         beside = copy.copy(self)
         beside.watched = self.watched.aside(metrics)
+        beside._prometheus = self._prometheus.aside()  # noqa: SLF001 - a copy of itself
         return beside
+
+    def promql(self, query: str) -> Estimate | NoValue:
+        """Return the one number that an expression of Prometheus yields at the end of the window.
+
+        For what no other question asks, such as how many series there are, or a recording rule that others
+        judge by.  It is taken for exact and rests on one answer: what Prometheus estimated on the way to it,
+        between two buckets or beyond the last sample, is in no interval.
+
+        Args:
+            query: PromQL that yields a scalar or one series. A sample stands for 15 s at most.  In it
+                ``$window`` is the window's length, such as ``300s``, and ``$testid`` what k6 tags the
+                load's own series with.
+
+        Returns:
+            The number.  What is absent is no number, and never 0: :class:`~verdict_harness.samples.Empty`, or
+            :class:`~verdict_harness.samples.Stale` if it was there in the five minutes before.  All of it is
+            :class:`~verdict_harness.samples.Partial` if a target was down within the window, since an
+            expression may hide that, or if it is about k6's series (``k6_``) and not all of them were
+            handed over.
+        """
+        text = self._filled(query)
+        if lacking := self._lacking(text):
+            return Partial(text, lacking)
+        return self._prometheus.instant(text, self.window.end)
 
     @property
     def server(self) -> Server:
@@ -96,7 +122,7 @@ class ServerSide:
     @property
     def totals(self) -> Server:
         """The same of the whole load, set-up and settling time included: for what has to add up."""
-        return self.watched.server(Window(self.whole.start, self.load.window.end))
+        return self.watched.server(Window(self.whole.start, self.ended))
 
     def rule(
         self,
@@ -116,3 +142,10 @@ class ServerSide:
             labels: of the series that is meant.
         """
         return self.watched.rule(name, self.window, like, labels)
+
+    def _filled(self, query: str) -> str:
+        return query.replace("$window", f"{max(1, round(self.window.seconds))}s")
+
+    def _lacking(self, _query: str) -> str:
+        """Say why an answer to ``query`` would not be all of it; empty if nothing is known of that."""
+        return ""

@@ -21,7 +21,7 @@ from typing import Any, Self
 from ..errors import UsageError
 from ..processes import progress
 from ..record import Evidence, Json, Run
-from ..samples import Estimate, NoValue, Partial, Prometheus, Trouble, Window
+from ..samples import Prometheus, Trouble, Window
 from ..systems import Backend, Deployment, System, expressions, wait_until_covered
 from . import runner
 from .arrivals import Arrivals
@@ -115,6 +115,7 @@ class Trial(ClientSide, ServerSide):
         self.window = load.window
         self.began = load.window.start - record["settle"] if load.began is None else load.began
         self.whole = Window(*record["whole"])
+        self.ended = load.window.end
         self._prometheus = Prometheus(prometheus or record["prometheus"], evidence)
         self.watched = Watched(
             self._prometheus,
@@ -153,36 +154,17 @@ class Trial(ClientSide, ServerSide):
         entire.window = Window(self.began, self.window.end)
         return entire
 
-    def promql(self, query: str) -> Estimate | NoValue:
-        """Return the one number that an expression of Prometheus yields at the end of the window.
-
-        For what no other question asks, such as how many series there are, or a recording rule that others
-        judge by.  It is taken for exact and rests on one answer: what Prometheus estimated on the way to it,
-        between two buckets or beyond the last sample, is in no interval.
-
-        Args:
-            query: PromQL that yields a scalar or one series. A sample stands for 15 s at most.  In it
-                ``$window`` is the window's length, such as ``300s``, and ``$testid`` what k6 tags the
-                load's own series with.
-
-        Returns:
-            The number.  What is absent is no number, and never 0: :class:`~verdict_harness.samples.Empty`, or
-            :class:`~verdict_harness.samples.Stale` if it was there in the five minutes before.  All of it is
-            :class:`~verdict_harness.samples.Partial` if a target was down within the window, since an
-            expression may hide that, or if it is about k6's series (``k6_``) and not all of them were
-            handed over.
-        """
-        text = query.replace("$window", f"{max(1, round(self.window.seconds))}s")
-        text = text.replace("$testid", self.load.testid)
-        lost = self.load.unpushed if "k6_" in text else ""
-        if lacking := "; ".join(filter(None, (lost, *self._down))):
-            return Partial(text, lacking)
-        return self._prometheus.instant(text, self.window.end)
-
     @property
     def name(self) -> str:
         """The load's name; what is in trouble is told under it."""
         return self.load.name
+
+    def _filled(self, query: str) -> str:
+        return super()._filled(query).replace("$testid", self.load.testid)
+
+    def _lacking(self, query: str) -> str:
+        lost = self.load.unpushed if "k6_" in query else ""
+        return "; ".join(filter(None, (lost, *self._down)))
 
     def _targets(self, scraped: Iterable[str]) -> Iterable[str]:
         for name in scraped:

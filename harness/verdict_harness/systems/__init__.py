@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from .chaos import Fault
     from .clock import difference
     from .coverage import wait_until_covered
-    from .external import ExternalBackend
+    from .external import ExternalBackend, prometheus_there
     from .local import LocalBackend
+    from .past import check_past
     from .prometheus import forget, wait_until_measuring, wait_until_scraped
     from .ready import answers
-    from .recorded import expressions
+    from .recorded import expressions, seconds
 else:
     __getattr__ = _later.face(
         __name__,
@@ -51,10 +52,17 @@ else:
             ),
             "clock": ("difference",),
             "coverage": ("wait_until_covered",),
-            "recorded": ("expressions",),
-            "external": ("ExternalBackend",),
+            "recorded": (
+                "expressions",
+                "seconds",
+            ),
+            "external": (
+                "ExternalBackend",
+                "prometheus_there",
+            ),
             "kept": ("kept",),
             "local": ("LocalBackend",),
+            "past": ("check_past",),
             "prometheus": (
                 "expressions",
                 "forget",
@@ -94,6 +102,7 @@ __all__ = [
     "System",
     "answers",
     "chaos",
+    "check_past",
     "difference",
     "expressions",
     "forget",
@@ -102,6 +111,8 @@ __all__ = [
     "kept",
     "live_brokers",
     "login_of",
+    "prometheus_there",
+    "seconds",
     "wait_until_covered",
     "wait_until_measuring",
     "wait_until_scraped",

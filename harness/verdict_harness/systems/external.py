@@ -196,12 +196,7 @@ class ExternalDeployment:
             _blame(PROMETHEUS_VARIABLE, self._prometheus),
             web.client(self._prometheus, timeout=_TIMEOUT) as client,
         ):
-            until(
-                "Prometheus to answer a query",
-                lambda: query(client, "/api/v1/query", lambda data: bool(data["result"]), query="vector(1)"),
-                timeout=_PATIENCE,
-                interval=0.5,
-            )
+            _answering(client)
             self._takes_remote_write(client)
             self._takes_native_histograms(client)
             self._has_rules(client)
@@ -284,6 +279,38 @@ class ExternalDeployment:
         )
 
 
+def prometheus_there(environment: Mapping[str, str] = os.environ) -> Address:
+    """Return the Prometheus that the variables name, once it answers.
+
+    Raises:
+        UsageError: no variable names one, or it can't be understood.
+        WaitTimeout: it does not answer.
+    """
+    given, variable = _first(environment, PROMETHEUS_VARIABLE, PROMETHEUS_ALIAS)
+    if not given:
+        raise UsageError(
+            "which Prometheus to ask is not known",
+            expected=f"{PROMETHEUS_VARIABLE}, or {PROMETHEUS_ALIAS}",
+            found="neither is set",
+            where="the environment",
+            todo="set it to the base URL of the Prometheus that watched the load, such as http://localhost:9090",
+        )
+    address = _address(given, variable)
+    address = address.carrying(_headers(environment, address))
+    with _blame(variable, address), web.client(address, timeout=_TIMEOUT) as client:
+        _answering(client)
+    return address
+
+
+def _answering(client: web.Client) -> None:
+    until(
+        "Prometheus to answer a query",
+        lambda: query(client, "/api/v1/query", lambda data: bool(data["result"]), query="vector(1)"),
+        timeout=_PATIENCE,
+        interval=0.5,
+    )
+
+
 @contextmanager
 def _blame(variable: str, where: str) -> Iterator[None]:
     """Say which variable led to whatever does not answer."""
@@ -300,8 +327,7 @@ def _blame(variable: str, where: str) -> Iterator[None]:
 
 
 def _read(system: System, environment: Mapping[str, str]) -> tuple[Address, dict[str, _Known]]:
-    given, _ = _first(environment, PROMETHEUS_VARIABLE, PROMETHEUS_ALIAS)
-    prometheus = Address.of(given)
+    given, named = _first(environment, PROMETHEUS_VARIABLE, PROMETHEUS_ALIAS)
     known: dict[str, _Known] = {}
     for service in system.services:
         text, variable = _first(environment, service.url_variable, *service.url_aliases)
@@ -310,7 +336,7 @@ def _read(system: System, environment: Mapping[str, str]) -> tuple[Address, dict
             port = "http" if kind == "http" else rest
             known[service.name] = _Known(service, port, _endpoint(variable, text, kind))
     variables = [one.url_variable for one in system.services if one.url_variable]
-    if not prometheus or not known:
+    if not given or not known:
         set_ = [name for name in (PROMETHEUS_VARIABLE, *variables) if environment.get(name)]
         raise UsageError(
             "where the system answers is not known",
@@ -319,10 +345,17 @@ def _read(system: System, environment: Mapping[str, str]) -> tuple[Address, dict
             where="the environment",
             todo="set them to the base URLs of what runs, such as http://localhost:9090",
         )
-    parts = urlsplit(prometheus)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _unreadable(PROMETHEUS_VARIABLE, given, "http://host:port, or https")
+    prometheus = _address(given, named)
     return prometheus.carrying(_headers(environment, prometheus)), known
+
+
+def _address(given: str, variable: str) -> Address:
+    """Return the address of Prometheus that a variable says."""
+    address = Address.of(given)
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise _unreadable(variable, given, "http://host:port, or https")
+    return address
 
 
 def _headers(environment: Mapping[str, str], prometheus: Address) -> dict[str, str]:

@@ -9,7 +9,7 @@ from experiments.exchange import SYMBOLS
 from experiments.judging.performed import Performed
 from experiments.loads import Workload
 from experiments.outage import Outage
-from tests.recorded import SCRAPES, START, WINDOW, Recorded, evenly
+from tests.recorded import START, WINDOW, exchange
 from verdict_harness.loads import ServerSide
 from verdict_harness.loads.server import Watched
 from verdict_harness.samples import Window, exact
@@ -33,39 +33,12 @@ class Load(ServerSide):
 
     def __init__(self, prometheus):
         self.window, self.whole = WINDOW, WHOLE
-        self.load = SimpleNamespace(window=WINDOW, requests=0)
+        self.ended, self._prometheus = WINDOW.end, prometheus
+        self.load = SimpleNamespace(requests=0)
         self.watched = Watched(prometheus, WHOLE, {}, "orders")
 
     def response(self, p):
         return exact(f"p{100 * p:g}", 0.004, at=0.0, n=5100)
-
-
-def exchange(shards="abc"):
-    """Shard a has twice the orders of the others: 10/s, each of which makes 1.2 matches."""
-    prometheus = Recorded(**{f"me-shard-{shard}": None for shard in shards})
-    for shard in shards:
-        job, rate = f"me-shard-{shard}", 10 if shard == "a" else 5
-        times = [5 * i for i in range(SCRAPES)]
-
-        def add(name, per_second, job=job, shard=shard, times=times, **labels):
-            prometheus.add(name, [per_second * at for at in times], job, shard=shard, **labels)
-
-        add("me_matches_total", 1.2 * rate)
-        for side, share in (("buy", 0.6), ("sell", 0.4)):
-            add("me_orders_received_total", share * rate, side=side)
-        prometheus.observe("me_match_duration_seconds", evenly(0.003, 300 * rate), job, shard=shard)
-        for stage in figures.STAGES.values():
-            add(f"{stage}_sum", 30e-6 * rate)
-            add(f"{stage}_count", rate)
-        add("me_gc_pause_seconds_count", 0.1)
-        add("me_process_cpu_seconds_total", 0.02 * rate)
-        for name, value in (
-            ("me_gc_pause_max_seconds", 0.002),
-            ("me_process_resident_memory_bytes", 64 * 2**20),
-            ("me_ringbuffer_utilization_ratio", 0.01),
-        ):
-            prometheus.add(name, [value] * SCRAPES, job, shard=shard)
-    return prometheus
 
 
 def shown(load, shards="abc"):
@@ -104,7 +77,7 @@ def test_a_shard_that_is_not_there_is_absent_and_so_is_what_it_would_add_to():
     found = shown(Load(exchange("ab")))
     assert found["matches/min", "shard c"].value is None
     assert found["matches/min", ""].reason == "no series with shard c"
-    assert found["matches/min", "shard b"].value == pytest.approx(360)
+    assert found["matches/min", "shard b"].value == pytest.approx(720)
 
 
 @pytest.mark.parametrize("made", [Performed, lambda *given: Outage(*given, fault={})])

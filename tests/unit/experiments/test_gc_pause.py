@@ -5,7 +5,7 @@ from pathlib import Path
 
 from engine.metrics import longest
 
-CRITERIA = Path(__file__).parents[3] / "experiments" / "asr1" / "test_a2_normal_load.py"
+CRITERIA = Path(__file__).parents[3] / "experiments" / "judging" / "shards.py"
 
 
 def test_the_gauge_remembers_as_long_as_the_criterion_says():

@@ -1,7 +1,6 @@
 """Figures of a load: shown under their names, absent with the reason, asked together and beside all else."""
 
 import math
-from types import SimpleNamespace
 
 import pytest
 
@@ -19,7 +18,7 @@ class Seen(ServerSide):
 
     def __init__(self, prometheus):
         self.window, self.whole = WINDOW, WHOLE
-        self.load = SimpleNamespace(window=WINDOW)
+        self.ended, self._prometheus = WINDOW.end, prometheus
         self.watched = Watched(prometheus, WHOLE, {}, "orders")
 
 
