@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # those that pyproject.toml claims
 
 #: Sessions that judge, and the part of a run's criteria that is theirs, as verdict.json tells them apart.
 PARTS = {"smoke": ("experiment", "smoke"), "asr1": ("asr", "ASR 1"), "asr2": ("asr", "ASR 2")}
+#: What smoke may be asked for on: one shard, or three behind the gateway; and pytest's word for each.
+SHAPES = {"single": "smoke_single", "multi": "smoke"}
 #: Words after which pytest lists something and judges nothing.
 LISTING = {"-h", "--help", "--version", "--co", "--collect-only", "--markers", "--fixtures", "--setup-plan"}
 
@@ -128,9 +131,11 @@ class TheRun:
         return cls._only
 
     def __init__(self, session: nox.Session) -> None:
-        words = list(session.posargs)
+        words, shape = shaped(session.posargs)
         # no public way tells which sessions were selected
-        marker = " or ".join(name for name in PARTS if name in session._runner.manifest)  # noqa: SLF001
+        asked = [name for name in PARTS if name in session._runner.manifest]  # noqa: SLF001
+        self.misplaced = shape if "smoke" not in asked else ""
+        marker = " or ".join(SHAPES[shape or "multi"] if name == "smoke" else name for name in asked)
         if "-m" in words[:-1]:
             at = words.index("-m")
             marker = f"({marker}) and ({words[at + 1]})"
@@ -148,6 +153,10 @@ class TheRun:
             # whatever keeps this run from beginning must not leave the verdict of the one before it there
             self.latest.unlink(missing_ok=True)
             atexit.register(self.say)  # after all that nox has to say
+        if self.misplaced:
+            session.error(
+                f"{self.misplaced} is for smoke: asr1 and asr2 know themselves which shards they take"
+            )
         exe = python(session)
         try:
             session.run(
@@ -200,6 +209,14 @@ class TheRun:
             said = str(verdict["summary"])
         where = f" ({self.folder.relative_to(ROOT) if ROOT in self.folder.parents else self.folder})"
         print(f"verdict: {said}{where if verdict else ''}", flush=True)
+
+
+def shaped(words: Sequence[str]) -> tuple[list[str], str]:
+    """Return ``words`` without those that name a shape, and the last of these; ``""`` if none does."""
+    values = [False, *(word in ("-k", "-m") for word in words)]  # these choose tests by any word
+    found = [at for at, word in enumerate(words) if word in SHAPES and not values[at]]
+    left = [word for at, word in enumerate(words) if at not in found]
+    return left, words[found[-1]] if found else ""
 
 
 def option(words: list[str], name: str, default: str) -> str:
@@ -299,7 +316,7 @@ def cluster(session: nox.Session) -> None:
 
 @nox.session
 def smoke(session: nox.Session) -> None:
-    """Bring the whole system up and check every joint once."""
+    """Bring the whole system up and check every joint once; ``-- single`` that of one shard."""
     experiments(session)
 
 

@@ -68,7 +68,8 @@ class Workload:
         Args:
             experiment: such as ``"A2"``.
             profile: ``"full"`` or ``"quick"``.
-            variant: which of several runs of it, such as ``"kill"``; of A3, the depth.
+            variant: which of several runs of it, such as ``"kill"``; of A3, the depth; ``"single"`` of smoke
+                is the one that goes straight to shard a.
         """
         given = PROFILES["experiments"][experiment]
         per_second = given["arrivals"]["rate"] / given["arrivals"]["per_s"]
@@ -78,17 +79,22 @@ class Workload:
             rates.append((rate, reached))
             rate = reached
         seeds = {shard: (int(seed["depth"]), int(seed["levels"])) for shard, seed in given["seeds"].items()}
-        env = {}
-        if "depths" in given:
+        name = f"{experiment}-{variant}" if variant else experiment
+        target, env = given["target"], {}
+        if variant == "single":
+            # with a dash the ids of its orders would begin as those of smoke itself
+            name = f"{experiment}_{variant}"
+            target, seeds, env = "shard", {"a": seeds["a"]}, {"TARGET": "shard"}
+        elif "depths" in given:
             levels = {str(one["depth"]): int(one["levels"]) for one in given["depths"]}[variant]
             seeds = {"a": (int(variant), levels)}
             env = {"A3_DEPTH": variant, "A3_LEVELS": str(levels)}
         return cls(
-            id=f"{experiment}-{variant}" if variant else experiment,
+            id=name,
             experiment=experiment,
             profile=profile,
             script=given["script"],
-            target=given["target"],
+            target=target,
             rates=tuple(rates),
             lengths=tuple(float(stage["length_s"][profile]) for stage in given["stages"]),
             seeds=seeds,

@@ -12,6 +12,8 @@
 //   SEED            1 | 0                          1: setup seeds the books; 0: seed-orderbooks.js already has
 //   SEED_PAUSE      seconds                        0: for how long setup waits once the books are seeded, so
 //                                                  that a scrape can show them before the first order
+//   TARGET          gateway | shard                of smoke.js only: orders for every symbol through the gateway, or
+//                                                  straight to shard a, for its own
 //   A3_DEPTH, A3_LEVELS                            1000, 100: orders a symbol and price levels of this run of A3
 //   SEED_MODE, SEED_DEPTH, SEED_LEVELS             of seed-orderbooks.js only
 
@@ -87,15 +89,17 @@ export function destination(target, shards) {
   };
 }
 
-// Everything about one experiment: its numbers, the profile's lengths, and where its requests go.
-export function experiment(id) {
+// Everything about one experiment: its numbers, the profile's lengths, and where its requests go. Straight to a shard
+// they go to shard a alone.
+export function experiment(id, target = PROFILES.experiments[id].target) {
   const given = PROFILES.experiments[id];
   const profile = choice('PROFILE', ['full', 'quick']);
-  const seeds = given.depths ? { a: depthOfThisRun(given) } : given.seeds;
+  const straight = target === 'shard' ? { a: given.seeds.a } : given.seeds;
+  const seeds = given.depths ? { a: depthOfThisRun(given) } : straight;
   return {
     id,
     profile,
-    target: given.target,
+    target,
     seeds,
     seeding: choice('SEED', ['1', '0']) === '1',
     pause: seconds('SEED_PAUSE'),
@@ -103,7 +107,7 @@ export function experiment(id) {
     hot: given.hot,
     arrivals: given.arrivals,
     stages: given.stages.map(({ to, length_s }) => ({ to, seconds: length_s[profile] })),
-    to: destination(given.target, Object.keys(seeds)),
+    to: destination(target, Object.keys(seeds)),
   };
 }
 

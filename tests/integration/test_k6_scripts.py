@@ -385,6 +385,15 @@ def test_one_rate_goes_straight_to_shard_a(k6: Callable[..., Run], recorder: Rec
     assert len(recorder.seeds("r")) == len(aggressive) > 0
 
 
+def test_smoke_goes_straight_to_a_shard_that_is_alone(k6: Callable[..., Run], recorder: Recorder) -> None:
+    run = k6("smoke.js", TARGET="shard", GATEWAY_URL="http://127.0.0.1:1", RUN_ID="r")
+    assert run.status == 0, run.output
+    assert {path for path, _ in recorder.requests} == {"/orders", "/seed"}
+    assert {order["symbol"] for order in recorder.orders} == set(SYMBOLS[:4])
+    assert len(recorder.orders) == pytest.approx(36 * 2, abs=1)
+    check_books(recorder, {"a": (20, 5)}, direct=True)
+
+
 def test_a_neighbor_loads_shard_b_while_it_is_on_and_leaves_the_others_rate_alone(
     k6: Callable[..., Run], recorder: Recorder
 ) -> None:

@@ -5,12 +5,13 @@ from collections import Counter
 
 import pytest
 
+from experiments.exchange import MULTI, SINGLE
 from experiments.judging.performed import SCRAPE
 from experiments.loads import PROFILES, Workload
 from verdict_harness.errors import Inconclusive
 from verdict_harness.systems import Endpoint
 
-VARIANTS = {"A3": ["100", "1000", "10000"], "A4": ["pause", "kill"]}
+VARIANTS = {"smoke": ["", "single"], "A3": ["100", "1000", "10000"], "A4": ["pause", "kill"]}
 ALL = [(name, variant) for name in PROFILES["experiments"] for variant in VARIANTS.get(name, [""])]
 
 
@@ -23,7 +24,7 @@ class Deployment:
 
 def test_no_two_loads_share_an_order_id():
     begins = [Workload.of(*one[:1], "full", *one[1:]).order_ids("run") for one in ALL]
-    assert len(set(begins)) == len(ALL) == 12
+    assert len(set(begins)) == len(ALL) == 13
     assert not [(a, b) for a, b in itertools.permutations(begins, 2) if a.startswith(b)]
 
 
@@ -35,6 +36,16 @@ def test_the_depths_of_a3_are_told_to_the_script():
     assert env["RUN_ID"] == "run-A3-10000"
     with pytest.raises(KeyError):
         Workload.of("A3", "quick", "7")
+
+
+def test_smoke_goes_through_the_gateway_or_straight_to_a_shard_that_is_alone():
+    through, straight = Workload.of("smoke", "full"), Workload.of("smoke", "full", "single")
+    assert (through.system, straight.system) == (MULTI, SINGLE)
+    assert straight.seeds == {"a": through.seeds["a"]}
+    assert straight.iterations == through.iterations
+    told = [load.plan("run").env(Deployment()) for load in (through, straight)]
+    assert [("GATEWAY_URL" in env, env.get("TARGET", "")) for env in told] == [(True, ""), (False, "shard")]
+    assert told[1]["ME_SHARD_A_URL"] == "http://me-shard-a:1"
 
 
 def test_books_are_fresh_but_for_the_declared_successor():

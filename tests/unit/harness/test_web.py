@@ -17,6 +17,7 @@ import trustme
 
 from experiments import books
 from experiments.judging import ledger
+from experiments.loads import Workload
 from experiments.smoke import joints
 from grafana.api import Grafana
 from verdict_harness.errors import HarnessError, UsageError
@@ -124,7 +125,9 @@ USES: dict[str, Callable[[str], Any]] = {
     "experiments/books.py": lambda url: books.sweep(url, "a", "x"),
     "experiments/judging/ledger.py": lambda url: ledger._ask(deployment(url), "up"),
     "experiments/judging/recovery.py": place,
-    "experiments/smoke/joints.py": lambda url: joints.through_every_joint(deployment(url)),
+    "experiments/smoke/joints.py": lambda url: joints.through_every_joint(
+        deployment(url), Workload.of("smoke", "full")
+    ),
     "grafana/api.py": lambda url: Grafana(url, web.BasicAuth("a", "b")).push({"uid": "x"}),
     "harness/verdict_harness/kubernetes/watch.py": watch,
     "harness/verdict_harness/loads/live.py": live,

@@ -80,7 +80,7 @@ def test_each_shard_owns_four_symbols() -> None:
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_script_runs_the_experiment_it_is_named_for(name: str) -> None:
     text = (K6 / EXPERIMENTS[name]["script"]).read_text()
-    assert re.findall(r"experiment\('(\w+)'\)", text) == [name]
+    assert re.findall(r"experiment\('(\w+)'[,)]", text) == [name]
 
 
 def test_every_script_belongs_to_an_experiment() -> None:
