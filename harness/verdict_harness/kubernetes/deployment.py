@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import HarnessError, ServiceDied, Unsupported, UsageError
+from ..errors import HarnessError, ImageError, ServiceDied, Unsupported, UsageError
 from ..processes import progress, until
 from ..systems import (
     Capability,
@@ -45,6 +45,9 @@ class ClusterDeployment:
         directory: for logs and whatever else tells later what happened.
         capabilities: what may be done to its services; pausing one takes the nodes' processes.
         load_inside: whether k6 runs in the cluster.
+
+    Attributes:
+        lacking: releases that nothing is measured by and that are not there, and why.
     """
 
     def __init__(  # noqa: PLR0913 - each is one independent part of it
@@ -68,6 +71,7 @@ class ClusterDeployment:
         self._watch: Watch | None = None
         self._workloads: dict[str, Object] = {}
         self._killed: set[str] = set()
+        self.lacking: dict[str, str] = {}
 
     @property
     def system(self) -> System:
@@ -229,6 +233,28 @@ class ClusterDeployment:
         if any(before):
             forget(self.prometheus, self._system, ours="theirs" not in before)
         wait_until_measuring(self.prometheus, self._system, self.check)
+
+    def await_spare(self, spare: Mapping[str, Iterable[Object] | None]) -> None:
+        """Wait for what nothing is measured by; where its image can't be had, a line says so and that is all.
+
+        Its end later on is none of a load's affairs, and so it is not watched.
+
+        Args:
+            spare: the workloads of each release; ``None`` if it could not be installed.
+
+        Raises:
+            ClusterError: one never will be ready, for another reason.
+            WaitTimeout: it was not in time.
+        """
+        for release, workloads in spare.items():
+            if workloads is None:
+                self.lacking[release] = "its chart could not be installed"
+                continue
+            try:
+                waiting.until_rolled_out(self.kubectl, list(workloads), timeout=_ROLLOUT, alive=self.check)
+            except ImageError as error:
+                self.lacking[release] = error.found.splitlines()[0]
+                progress.say(f"{release} is not awaited, nothing is measured by it: {self.lacking[release]}")
 
     def leave(self) -> list[str]:
         """Collect what the cluster can tell, and close every way there; return what went wrong."""

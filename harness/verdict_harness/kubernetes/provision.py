@@ -16,7 +16,7 @@ from ..processes import progress
 from ..systems import Chart, Kubernetes
 from . import images, objects
 from .deployment import ClusterDeployment
-from .helm import Helm
+from .helm import NONE, Helm, left_out, variable
 from .kubectl import Kubectl
 
 Object = dict[str, Any]
@@ -45,7 +45,9 @@ class Provision:
         self._helm = Helm(kubectl, environment)
         self._rendered: list[Object] = []
         self._installed = installed
-        self.charts = [self._with_overlay(chart) for chart in recipe.charts]
+        self.charts = [
+            self._with_overlay(chart) for chart in recipe.charts if not left_out(chart, environment)
+        ]
         self.applied: list[Object] = []
 
     def bring(self, deployment: ClusterDeployment, sources: Mapping[str, str], directory: Path) -> None:
@@ -60,6 +62,7 @@ class Provision:
         self.apply(sources, directory)
         self.install()
         deployment.up(self.applied, self.beside(), before=owners)
+        deployment.await_spare(self.spare())
         self.verify(sources)
 
     def owners(self) -> set[str]:
@@ -100,6 +103,10 @@ class Provision:
 
     def install(self) -> None:
         """Install the charts, but those that are installed already as they are to be."""
+        wanted = {chart.release for chart in self.charts}
+        for chart in self._recipe.charts:
+            if chart.release not in wanted:
+                progress.say(f"{chart.release} is neither installed nor awaited: {variable(chart)} is {NONE}")
         for chart in self.charts:
             key = (chart.namespace, chart.release)
             if self._installed.get(key) == chart:
@@ -111,6 +118,14 @@ class Provision:
     def beside(self) -> list[Object]:
         """Return the workloads of the charts that are needed, as the cluster has them."""
         return [one for chart in self.charts if chart.needed for one in self._helm.workloads(chart)]
+
+    def spare(self) -> dict[str, list[Object] | None]:
+        """Return those of the others by their releases; ``None`` if one could not be installed."""
+        return {
+            chart.release: self._helm.workloads(chart) if self._helm.deployed(chart) else None
+            for chart in self.charts
+            if not chart.needed
+        }
 
     def verify(self, sources: Mapping[str, str]) -> None:
         """Ask every container of ours that runs what its image was made of.
