@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from experiments.judging.perform import plan, told
 from experiments.judging.performed import Performed
 from experiments.judging.standing import GATEWAY, Standing, standing
 from experiments.loads import Workload
+from experiments.smoke import grafana
 from experiments.smoke import joints as by_hand
 from verdict_harness.loads import Stage
 from verdict_harness.samples import Prometheus, Window, count, number
@@ -65,6 +67,13 @@ def joints(stage: Stage, workload: Workload) -> Any:
     """What was answered at every joint, asked once."""
     ask = partial(by_hand.through_every_joint, workload=workload)
     return stage.observe(f"{workload.id} through every joint", workload.system, ask)
+
+
+@pytest.fixture(scope="session")
+def dashboards(stage: Stage, workload: Workload) -> Any:
+    """What Grafana has, asked once."""
+    ask = partial(grafana.look, environment=os.environ)
+    return stage.observe(f"{workload.id} grafana", workload.system, ask)
 
 
 @pytest.fixture(scope="session")
@@ -198,3 +207,9 @@ def test_events_of_every_symbol_are_in_their_place(load: Performed, joints: Any,
     by_hand_ = {event["orderId"] for event in ledger.events["orders"] if event["type"] == PLACED}
     right = sum(f"smoke-b-{shard}" in by_hand_ for shard in joints["routed"])
     holds(judge, "orders sent by hand that have an event", right, len(joints["routed"]))
+
+
+@pytest.mark.criterion("smoke.grafana{workload}", experiment="smoke")
+def test_grafana_shows_it(dashboards: Any, judge: Judge) -> None:
+    """Where there is a Grafana it is up, reaches its Prometheus and has the dashboard."""
+    grafana.judge_found(dashboards, judge)

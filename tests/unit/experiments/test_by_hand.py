@@ -51,7 +51,10 @@ def test_people_are_told_every_address_and_what_to_set():
         addresses.lines({"me-shard-a": "localhost:1", "prometheus": "localhost:2", "grafana": "localhost:3"})
     )
     assert "http://localhost:3  user admin, password admin" in said[2]
-    assert said[-1].strip() == "export ME_SHARD_A_URL=http://localhost:1 PROMETHEUS_URL=http://localhost:2"
+    told = (
+        "ME_SHARD_A_URL=http://localhost:1 PROMETHEUS_URL=http://localhost:2 GRAFANA_URL=http://localhost:3"
+    )
+    assert said[-1].strip() == f"export {told}"
 
 
 def test_the_record_is_there_as_long_as_somebody_keeps_it_up(tmp_path):

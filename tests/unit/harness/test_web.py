@@ -18,6 +18,7 @@ import trustme
 from experiments import books
 from experiments.judging import ledger
 from experiments.loads import Workload
+from experiments.smoke import grafana as asks_grafana
 from experiments.smoke import joints
 from grafana.api import Grafana
 from verdict_harness.errors import HarnessError, UsageError
@@ -125,6 +126,7 @@ USES: dict[str, Callable[[str], Any]] = {
     "experiments/books.py": lambda url: books.sweep(url, "a", "x"),
     "experiments/judging/ledger.py": lambda url: ledger._ask(deployment(url), "up"),
     "experiments/judging/recovery.py": place,
+    "experiments/smoke/grafana.py": asks_grafana.asked,
     "experiments/smoke/joints.py": lambda url: joints.through_every_joint(
         deployment(url), Workload.of("smoke", "full")
     ),
@@ -145,7 +147,8 @@ ELSEWHERE = {"tools/bench_engine.py", "harness/verdict_harness/processes/web.py"
 def test_no_use_asks_a_proxy_for_this_machine(
     server: Server, proxy: Server, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
-    for module, word in ((of_prometheus, "_TIMEOUT"), (coverage, "_PATIENCE"), (of_others, "_PATIENCE")):
+    patient = [(of_prometheus, "_TIMEOUT"), (coverage, "_PATIENCE"), (of_others, "_PATIENCE")]
+    for module, word in (*patient, (asks_grafana, "PATIENCE")):
         monkeypatch.setattr(module, word, 0.3)
     with suppress(HarnessError, OSError, Pending, LookupError, TypeError):  # what they make of such an answer
         USES[file](server.url)
