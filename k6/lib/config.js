@@ -1,12 +1,13 @@
 // What each experiment offers, to whom, for how long, and what k6 itself says about it.
 //
 // The numbers are in profiles.json, where whoever judges a run reads them too. A rate is there once, and only
-// lengths depend on the profile: a quick run is shorter, and never easier.
+// lengths depend on the profile: a quick run is shorter, and never easier. A profile has the length of the one that it
+// is like wherever nothing is said of it.
 //
 // Variables, all optional (-e NAME=value, or from the environment):
 //   ME_SHARD_A_URL  where shard a answers          http://localhost:8080   (A1-A4, B1)
 //   GATEWAY_URL     where the gateway answers      http://localhost:8080   (B2-B4, smoke)
-//   PROFILE         full | quick                   full
+//   PROFILE         full | quick | burst           full; burst is like it, but for 30 minutes of B2
 //   RUN_ID          beginning of every order id    a new one each run
 //   REPLENISH       1 | 0                          1: see orderGenerator.js
 //   SEED            1 | 0                          1: setup seeds the books; 0: seed-orderbooks.js already has
@@ -93,7 +94,7 @@ export function destination(target, shards) {
 // they go to shard a alone.
 export function experiment(id, target = PROFILES.experiments[id].target) {
   const given = PROFILES.experiments[id];
-  const profile = choice('PROFILE', ['full', 'quick']);
+  const profile = choice('PROFILE', ['full', 'quick', ...Object.keys(PROFILES.like)]);
   const straight = target === 'shard' ? { a: given.seeds.a } : given.seeds;
   const seeds = given.depths ? { a: depthOfThisRun(given) } : straight;
   return {
@@ -106,7 +107,7 @@ export function experiment(id, target = PROFILES.experiments[id].target) {
     replenishing: choice('REPLENISH', ['1', '0']) === '1',
     hot: given.hot,
     arrivals: given.arrivals,
-    stages: given.stages.map(({ to, length_s }) => ({ to, seconds: length_s[profile] })),
+    stages: given.stages.map(({ to, length_s }) => ({ to, seconds: length_s[profile] || length_s[PROFILES.like[profile]] })),
     to: destination(target, Object.keys(seeds)),
   };
 }

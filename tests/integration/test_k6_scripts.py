@@ -200,14 +200,14 @@ def test_k6_inspect_accepts_each_script_as_it_is(script: Path) -> None:
     assert inspect(script)["thresholds"]
 
 
-@pytest.mark.parametrize("profile", ["full", "quick"])
+@pytest.mark.parametrize("profile", ["full", "quick", "burst"])
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_script_asks_k6_for_what_the_profile_says(name: str, profile: str) -> None:
     given = EXPERIMENTS[name]
     options = inspect(K6_SCRIPTS / given["script"], PROFILE=profile)
     [(scenario_name, scenario)] = options["scenarios"].items()
     assert scenario_name == name
-    lengths = [stage["length_s"][profile] for stage in given["stages"]]
+    lengths = [stage["length_s"].get(profile, stage["length_s"]["full"]) for stage in given["stages"]]
     if ramp := {"B3": [17, 17, 42, 84, 84]}.get(name):
         assert (scenario["executor"], scenario["startRate"]) == ("ramping-arrival-rate", ramp[0])
         assert [stage["target"] for stage in scenario["stages"]] == ramp[1:]

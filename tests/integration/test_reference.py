@@ -16,6 +16,7 @@ from experiments.exchange import MULTI, SINGLE
 from experiments.smoke import grafana
 from gateway import config as gateway
 from verdict_harness.kubernetes.helm import variable
+from verdict_harness.plugin import backends, options
 from verdict_harness.systems import LocalBackend
 from verdict_harness.systems.external import PROMETHEUS_ALIAS, PROMETHEUS_VARIABLE
 from verdict_harness.systems.local import LocalDeployment
@@ -71,6 +72,12 @@ def test_every_variable_of_a_run_is_there() -> None:
     charts = [variable(chart) for chart in (PROMETHEUS, GRAFANA)]
     asked = {*services, *charts, PROMETHEUS_VARIABLE, PROMETHEUS_ALIAS, grafana.VARIABLE}
     assert asked <= set(re.findall(r"`([A-Z0-9_]+)`", RUN))
+
+
+def test_every_word_of_a_run_and_every_profile_are_there() -> None:
+    told = set(re.findall(r"`([a-z0-9-]+)`", RUN))
+    assert options.TABLE.keys() <= told
+    assert {*options.TABLE["--profile"]["choices"], *backends.NAMES} <= told
 
 
 def test_what_it_says_of_unset_variables_is_what_the_engine_does() -> None:

@@ -1,5 +1,6 @@
 """What the harness is told of each load."""
 
+import dataclasses
 import itertools
 from collections import Counter
 
@@ -7,12 +8,13 @@ import pytest
 
 from experiments.exchange import MULTI, SINGLE
 from experiments.judging.performed import SCRAPE
-from experiments.loads import PROFILES, Workload
+from experiments.loads import PROFILES, Workload, of_profile
 from verdict_harness.errors import Inconclusive
 from verdict_harness.systems import Endpoint
 
 VARIANTS = {"smoke": ["", "single"], "A3": ["100", "1000", "10000"], "A4": ["pause", "kill"]}
 ALL = [(name, variant) for name in PROFILES["experiments"] for variant in VARIANTS.get(name, [""])]
+PROFILED = ["full", "quick", "burst"]
 
 
 class Deployment:
@@ -85,7 +87,18 @@ def test_k6_deals_symbols_as_the_harness_takes_it(name, variant):
 
 
 @pytest.mark.parametrize(("name", "variant"), ALL)
-@pytest.mark.parametrize("profile", ["full", "quick"])
+def test_a_burst_is_full_but_for_its_peak(name, variant):
+    burst, full = Workload.of(name, "burst", variant), Workload.of(name, "full", variant)
+    if name == "B2":
+        assert (burst.seconds, burst.iterations, burst.settle) == (1800, 151_200, full.settle)
+    else:
+        assert dataclasses.replace(burst, profile="full") == full
+    told = dataclasses.replace(burst, after=None).plan("run").env(Deployment())
+    assert told["PROFILE"] == "burst", "k6 knows the profile, too"
+
+
+@pytest.mark.parametrize(("name", "variant"), ALL)
+@pytest.mark.parametrize("profile", PROFILED)
 def test_as_many_orders_are_judged_as_a_p99_takes(name, variant, profile):
     load = Workload.of(name, profile, variant)
     if (name, profile) != ("A1", "quick"):  # its p95 is asked for
@@ -93,12 +106,20 @@ def test_as_many_orders_are_judged_as_a_p99_takes(name, variant, profile):
 
 
 @pytest.mark.parametrize(("name", "variant"), ALL)
-@pytest.mark.parametrize("profile", ["full", "quick"])
+@pytest.mark.parametrize("profile", PROFILED)
 def test_between_scrapes_there_are_enough_too(name, variant, profile):
     """What the system counted before the first scrape of the judged part is not judged."""
     load = Workload.of(name, profile, variant)
     least = 59 if (name, profile) == ("A1", "quick") or name == "smoke" else 299  # for a bounded p95, or p99
     assert load.orders_in(load.settle + SCRAPE, load.seconds) >= least
+
+
+def test_what_a_profile_says_nothing_of_is_as_in_the_one_that_it_is_like():
+    outage = PROFILES["experiments"]["A4"]["outage"]
+    assert [of_profile(outage["start_s"], profile) for profile in PROFILED] == [60, 15, 60]
+    assert of_profile({"full": 1, "burst": 2}, "burst") == 2
+    with pytest.raises(KeyError, match="brief"):
+        of_profile({"full": 1}, "brief")
 
 
 def test_the_orders_of_a_ramp_are_the_area_under_it():
