@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import HarnessError, ImageError, ServiceDied, Unsupported, UsageError
+from ..errors import HarnessError, ServiceDied, Unsupported, UsageError
 from ..processes import progress, until
 from ..systems import (
     Capability,
@@ -233,28 +233,6 @@ class ClusterDeployment:
         if any(before):
             forget(self.prometheus, self._system, ours="theirs" not in before)
         wait_until_measuring(self.prometheus, self._system, self.check)
-
-    def await_spare(self, spare: Mapping[str, Iterable[Object] | None]) -> None:
-        """Wait for what nothing is measured by; where its image can't be had, a line says so and that is all.
-
-        Its end later on is none of a load's affairs, and so it is not watched.
-
-        Args:
-            spare: the workloads of each release; ``None`` if it could not be installed.
-
-        Raises:
-            ClusterError: one never will be ready, for another reason.
-            WaitTimeout: it was not in time.
-        """
-        for release, workloads in spare.items():
-            if workloads is None:
-                self.lacking[release] = "its chart could not be installed"
-                continue
-            try:
-                waiting.until_rolled_out(self.kubectl, list(workloads), timeout=_ROLLOUT, alive=self.check)
-            except ImageError as error:
-                self.lacking[release] = error.found.splitlines()[0]
-                progress.say(f"{release} is not awaited, nothing is measured by it: {self.lacking[release]}")
 
     def leave(self) -> list[str]:
         """Collect what the cluster can tell, and close every way there; return what went wrong."""

@@ -18,6 +18,7 @@ from . import images, objects
 from .deployment import ClusterDeployment
 from .helm import NONE, Helm, left_out, variable
 from .kubectl import Kubectl
+from .spare import Spare, awaited
 
 Object = dict[str, Any]
 
@@ -62,7 +63,7 @@ class Provision:
         self.apply(sources, directory)
         self.install()
         deployment.up(self.applied, self.beside(), before=owners)
-        deployment.await_spare(self.spare())
+        deployment.lacking = awaited(self._kubectl, self.spare(), deployment.check)
         self.verify(sources)
 
     def owners(self) -> set[str]:
@@ -119,13 +120,13 @@ class Provision:
         """Return the workloads of the charts that are needed, as the cluster has them."""
         return [one for chart in self.charts if chart.needed for one in self._helm.workloads(chart)]
 
-    def spare(self) -> dict[str, list[Object] | None]:
-        """Return those of the others by their releases; ``None`` if one could not be installed."""
-        return {
-            chart.release: self._helm.workloads(chart) if self._helm.deployed(chart) else None
+    def spare(self) -> list[Spare]:
+        """Return the other charts, and their workloads; ``None`` if one could not be installed."""
+        return [
+            (chart, self._helm.workloads(chart) if self._helm.deployed(chart) else None)
             for chart in self.charts
             if not chart.needed
-        }
+        ]
 
     def verify(self, sources: Mapping[str, str]) -> None:
         """Ask every container of ours that runs what its image was made of.

@@ -6,6 +6,7 @@ Grafana itself is not here: a stand-in answers as its HTTP API is documented.
 import base64
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -178,9 +179,11 @@ def test_one_that_hangs(there):
     assert "no answer within 0.3 s" in grafana.asked(there.url())["up"]
 
 
-def test_nobody_is_there(there):
-    there.server_close()
-    assert "refused" in grafana.asked(there.url())["up"]
+def test_nobody_is_there(monkeypatch):
+    monkeypatch.setattr(grafana, "PATIENCE", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    assert "refused" in grafana.asked(f"http://127.0.0.1:{port}")["up"]
 
 
 def test_one_that_becomes_ready_is_waited_for(there, monkeypatch):
