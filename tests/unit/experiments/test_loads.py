@@ -1,11 +1,13 @@
 """What the harness is told of each load."""
 
 import dataclasses
+import doctest
 import itertools
 from collections import Counter
 
 import pytest
 
+from experiments import loads
 from experiments.exchange import MULTI, SINGLE
 from experiments.judging.performed import SCRAPE
 from experiments.loads import PROFILES, Workload, of_profile
@@ -112,6 +114,10 @@ def test_between_scrapes_there_are_enough_too(name, variant, profile):
     load = Workload.of(name, profile, variant)
     least = 59 if (name, profile) == ("A1", "quick") or name == "smoke" else 299  # for a bounded p95, or p99
     assert load.orders_in(load.settle + SCRAPE, load.seconds) >= least
+
+
+def test_the_examples_are_true():
+    assert doctest.testmod(loads) == doctest.TestResults(0, 1)
 
 
 def test_what_a_profile_says_nothing_of_is_as_in_the_one_that_it_is_like():

@@ -1,5 +1,6 @@
 """Smoke, by hand: who is asked what, with three shards behind the gateway and with one alone."""
 
+import doctest
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,6 +44,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         """Say nothing."""
+
+
+def test_the_examples_are_true():
+    assert doctest.testmod(joints) == doctest.TestResults(0, 1)
 
 
 @pytest.fixture

@@ -157,3 +157,14 @@ def test_nobody_can_do_without_what_is_measured_by() -> None:
     it, helm = provision({"PROMETHEUS_CHART": "none"})
     it.install()
     assert helm.asked == ["prometheus", "grafana"]
+
+
+def test_what_is_lacking_is_known_to_whoever_uses_the_system(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    it, _ = provision({}, status="failed")
+    for name in ("owners", "apply", "verify"):
+        monkeypatch.setattr(it, name, lambda *_: set())
+    deployment = SimpleNamespace(up=lambda *_, **__: None, check=lambda: None)
+    it.bring(deployment, {}, tmp_path)
+    assert deployment.lacking == {"grafana": "its chart could not be installed"}
