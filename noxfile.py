@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # those that pyproject.toml claims
 PARTS = {"smoke": ("experiment", "smoke"), "asr1": ("asr", "ASR 1"), "asr2": ("asr", "ASR 2")}
 #: Requirements that a load by hand can be judged by.
 COLLECTED = ("asr1", "asr2")
+#: What smoke may be asked for on: one shard, or three behind the gateway; and pytest's word for each.
+SHAPES = {"single": "smoke_single", "multi": "smoke"}
 #: Words after which pytest lists something and judges nothing.
 LISTING = {"-h", "--help", "--version", "--co", "--collect-only", "--markers", "--fixtures", "--setup-plan"}
 
@@ -125,23 +128,25 @@ class TheRun:
     def of(cls, session: nox.Session) -> TheRun:
         """Return it, made and judged the first time that it is asked for."""
         if cls._only is None:
-            cls._only = cls(*cls._chosen(session))
+            cls._only = cls._chosen(session)
             cls._only.judge(session)
         return cls._only
 
     @staticmethod
-    def _chosen(session: nox.Session) -> tuple[str, ...]:
-        """Return the words for pytest that choose the experiments of all sessions that were asked for."""
-        words = list(session.posargs)
+    def _chosen(session: nox.Session) -> TheRun:
+        """Return the run of the experiments of all sessions that were asked for."""
+        words, shape = shaped(session.posargs)
         # no public way tells which sessions were selected
-        marker = " or ".join(name for name in PARTS if name in session._runner.manifest)  # noqa: SLF001
+        asked = [name for name in PARTS if name in session._runner.manifest]  # noqa: SLF001
+        marker = " or ".join(SHAPES[shape or "multi"] if name == "smoke" else name for name in asked)
         if "-m" in words[:-1]:
             at = words.index("-m")
             marker = f"({marker}) and ({words[at + 1]})"
             del words[at : at + 2]
-        return "experiments", "-m", marker, *words
+        return TheRun("experiments", "-m", marker, *words, misplaced=shape if "smoke" not in asked else "")
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, *words: str, misplaced: str = "") -> None:
+        self.misplaced = misplaced
         self.words = words
         self.listing = bool(LISTING & set(words))
         self.failed = False  # whether pytest ended with anything but 0
@@ -155,6 +160,10 @@ class TheRun:
             # whatever keeps this run from beginning must not leave the verdict of the one before it there
             self.latest.unlink(missing_ok=True)
             atexit.register(self.say)  # after all that nox has to say
+        if self.misplaced:
+            session.error(
+                f"{self.misplaced} is for smoke: asr1 and asr2 know themselves which shards they take"
+            )
         exe = python(session)
         try:
             session.run(
@@ -212,6 +221,14 @@ class TheRun:
             said = str(verdict["summary"])
         where = f" ({self.folder.relative_to(ROOT) if ROOT in self.folder.parents else self.folder})"
         print(f"verdict: {said}{where if verdict else ''}", flush=True)
+
+
+def shaped(words: Sequence[str]) -> tuple[list[str], str]:
+    """Return ``words`` without those that name a shape, and the last of these; ``""`` if none does."""
+    values = [False, *(word in ("-k", "-m") for word in words)]  # these choose tests by any word
+    found = [at for at, word in enumerate(words) if word in SHAPES and not values[at]]
+    left = [word for at, word in enumerate(words) if at not in found]
+    return left, words[found[-1]] if found else ""
 
 
 def option(words: list[str], name: str, default: str) -> str:
@@ -311,7 +328,7 @@ def cluster(session: nox.Session) -> None:
 
 @nox.session
 def smoke(session: nox.Session) -> None:
-    """Bring the whole system up and check every joint once."""
+    """Bring the whole system up and check every joint once; ``-- single`` that of one shard."""
     experiments(session)
 
 

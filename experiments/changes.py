@@ -11,6 +11,7 @@ from verdict_harness.systems import Deployment, Fault, chaos
 from . import constant
 from .backlog import backlog
 from .exchange import BROKER
+from .loads import of_profile
 
 RATE = {"full": 340, "quick": 400}  # orders/s: plenty for a p99, and below a third of a shard's core
 BESIDE, NEIGHBOR = 200, 100  # orders/s through the gateway, which with k6 has to fit beside three shards
@@ -43,7 +44,7 @@ def broker_gone(stage: Stage) -> Interleaved:
         return constant.plan(
             name,
             stage.run.run_id,
-            rate=RATE[stage.run.profile],
+            rate=of_profile(RATE, stage.run.profile),
             seconds=schedule.seconds,
             settle=schedule.settle,
             target="shard",

@@ -18,12 +18,12 @@ from .outage import Outage, outage
 BY_HAND = Path(__file__).resolve().parent / "collect"
 DEPTHS = (100, 1000, 10000)
 FAULTS = {"pause": chaos.pause, "kill": chaos.kill}
-ORDER = ("smoke", "A1", "A2", "A3", "A4", "B1", "B2", "B3", "B4")
+ORDER = ("smoke", "smoke_single", "A1", "A2", "A3", "A4", "B1", "B2", "B3", "B4")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make ``-m asr1`` and ``-m a2`` known words."""
-    for marker in ("smoke", "asr1", "asr2", "collect", *(name.lower() for name in ORDER[1:])):
+    for marker in ("asr1", "asr2", "collect", *(name.lower() for name in ORDER)):
         config.addinivalue_line("markers", f"{marker}: select the experiment or requirement of that name")
 
 

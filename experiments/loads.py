@@ -7,7 +7,7 @@ import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from verdict_harness.errors import Inconclusive
@@ -16,6 +16,8 @@ from verdict_harness.systems import Deployment, System
 
 from .cluster import ROOT
 from .exchange import GATEWAY, MULTI, SINGLE, SYMBOLS, shard_service
+
+T = TypeVar("T")
 
 PROFILES: Any = json.loads((ROOT / "k6" / "lib" / "profiles.json").read_text())
 SETTLE = {"full": 30.0, "quick": 10.0}  # seconds at the beginning of a load that are not judged
@@ -32,6 +34,15 @@ SUCCESSORS = {"A2": "A1", "smoke": ""}
 
 # Which load a system that is up has had last. Only the declared successor goes on with its books.
 _last: WeakKeyDictionary[Deployment, str] = WeakKeyDictionary()
+
+
+def of_profile(table: Mapping[str, T], profile: str) -> T:
+    """Return what ``table`` has for a profile, or for the one that it is like where it says nothing of it.
+
+    >>> of_profile({"full": 300, "quick": 40}, "burst"), of_profile({"full": 300, "burst": 1800}, "burst")
+    (300, 1800)
+    """
+    return table[profile if profile in table else PROFILES["like"][profile]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +78,9 @@ class Workload:
 
         Args:
             experiment: such as ``"A2"``.
-            profile: ``"full"`` or ``"quick"``.
-            variant: which of several runs of it, such as ``"kill"``; of A3, the depth.
+            profile: ``"full"``, ``"quick"`` or ``"burst"``.
+            variant: which of several runs of it, such as ``"kill"``; of A3, the depth; ``"single"`` of smoke
+                is the one that goes straight to shard a.
         """
         given = PROFILES["experiments"][experiment]
         per_second = given["arrivals"]["rate"] / given["arrivals"]["per_s"]
@@ -78,19 +90,24 @@ class Workload:
             rates.append((rate, reached))
             rate = reached
         seeds = {shard: (int(seed["depth"]), int(seed["levels"])) for shard, seed in given["seeds"].items()}
-        env = {}
-        if "depths" in given:
+        name = f"{experiment}-{variant}" if variant else experiment
+        target, env = given["target"], {}
+        if variant == "single":
+            # with a dash the ids of its orders would begin as those of smoke itself
+            name = f"{experiment}_{variant}"
+            target, seeds, env = "shard", {"a": seeds["a"]}, {"TARGET": "shard"}
+        elif "depths" in given:
             levels = {str(one["depth"]): int(one["levels"]) for one in given["depths"]}[variant]
             seeds = {"a": (int(variant), levels)}
             env = {"A3_DEPTH": variant, "A3_LEVELS": str(levels)}
         return cls(
-            id=f"{experiment}-{variant}" if variant else experiment,
+            id=name,
             experiment=experiment,
             profile=profile,
             script=given["script"],
-            target=given["target"],
+            target=target,
             rates=tuple(rates),
-            lengths=tuple(float(stage["length_s"][profile]) for stage in given["stages"]),
+            lengths=tuple(float(of_profile(stage["length_s"], profile)) for stage in given["stages"]),
             seeds=seeds,
             after=SUCCESSORS.get(experiment),
             hot=(given["hot"]["orders"], given["hot"]["of"]) if "hot" in given else None,
@@ -124,7 +141,7 @@ class Workload:
     @property
     def settle(self) -> float:
         """Seconds at its beginning that are not judged."""
-        return min(SETTLE[self.profile], self.seconds / 4)
+        return min(of_profile(SETTLE, self.profile), self.seconds / 4)
 
     @property
     def arrivals(self) -> Arrivals:

@@ -17,7 +17,7 @@ from .exchange import BROKER
 from .judging.ledger import Ledger
 from .judging.perform import plan, read
 from .judging.performed import SCRAPE, Performed, View
-from .loads import PROFILES, Workload
+from .loads import PROFILES, Workload, of_profile
 
 UNDER_WAY = 4.0  # seconds in which what was under way when the broker went may still be acknowledged
 RECEIVED = "me_orders_received_total"
@@ -107,7 +107,7 @@ def outage(stage: Stage, fault: str, breaking: Breaking) -> Outage:
     run = stage.run
     workload = Workload.of("A4", run.profile, fault)
     planned = PROFILES["experiments"]["A4"]["outage"]
-    after, lasting = float(planned["start_s"][run.profile]), float(planned["length_s"][run.profile])
+    after, lasting = (float(of_profile(planned[one], run.profile)) for one in ("start_s", "length_s"))
     made: list[Fault] = []
 
     with ExitStack() as always:

@@ -25,7 +25,12 @@ HTTP = {
 METRICS = {"me-shard-a": 9091, "me-shard-b": 9191, "me-shard-c": 9291, GATEWAY: 9391}
 BESIDE = {PROMETHEUS: ("prometheus-server", 9090), GRAFANA: ("grafana", 3000)}
 
-_VARIABLES = {"me-shard-a": "ME_SHARD_A_URL", GATEWAY: "GATEWAY_URL", PROMETHEUS: "PROMETHEUS_URL"}
+_VARIABLES = {
+    "me-shard-a": "ME_SHARD_A_URL",
+    GATEWAY: "GATEWAY_URL",
+    PROMETHEUS: "PROMETHEUS_URL",
+    GRAFANA: "GRAFANA_URL",
+}
 _LOGIN = "user admin, password admin"
 
 
@@ -60,7 +65,7 @@ def lines(addresses: Mapping[str, str]) -> Iterator[str]:
     >>> print(*lines({"edge-gateway": "localhost:8080", "grafana": "localhost:3000"}), sep="\\n")
       edge-gateway     http://localhost:8080
       grafana          http://localhost:3000  user admin, password admin
-      export GATEWAY_URL=http://localhost:8080
+      export GATEWAY_URL=http://localhost:8080 GRAFANA_URL=http://localhost:3000
     """
     for name, address in addresses.items():
         login = f"  {_LOGIN}" if name == GRAFANA else ""

@@ -98,7 +98,8 @@ def _deployed(stack: ExitStack, asked: Asked, directory: Path) -> tuple[Deployme
         made = K3dBackend(Options(reuse=asked.reuse))
         made.preflight()
         cluster = stack.enter_context(made.deploy(system, directory, keep=asked.keep))
-        opened = stack.enter_context(Ways(cluster.kubectl, addresses.ways(asked.shape), directory))
+        ways = [way for way in addresses.ways(asked.shape) if way.name not in cluster.lacking]
+        opened = stack.enter_context(Ways(cluster.kubectl, ways, directory))
         return cluster, opened.addresses
     ours = LocalBackend(addresses.wished(asked.shape))
     here = stack.enter_context(ours.deploy(system, directory, keep=asked.keep))

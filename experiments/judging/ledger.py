@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from experiments.broker import TOPICS, Event, read
+from experiments.broker import TOPICS, Event, decoded, read
 from experiments.exchange import BROKER
 from verdict_harness.errors import EvidenceError, HarnessError, Inconclusive, ServiceDied, WaitTimeout
 from verdict_harness.loads import Stage
@@ -62,7 +62,7 @@ class Ledger:
         try:
             with gzip.open(self.file, "rt", encoding="utf-8") as lines:
                 for line in lines:
-                    topic, event = json.loads(line)
+                    topic, event = decoded(line)
                     found[topic].append(event)
         except (OSError, EOFError, ValueError, LookupError) as error:
             raise EvidenceError(

@@ -9,6 +9,7 @@ from typing import Any
 from experiments.exchange import GATEWAY, SYMBOLS, shard_service
 from experiments.judging.perform import SETTLED
 from experiments.judging.performed import SCRAPE
+from experiments.loads import Workload
 from verdict_harness.errors import WaitTimeout
 from verdict_harness.processes import web
 from verdict_harness.systems import Deployment, wait_until_scraped
@@ -41,36 +42,57 @@ def order(name: str, **changes: Any) -> dict[str, Any]:
     return {**good, **changes}
 
 
-def through_every_joint(deployment: Deployment) -> dict[str, Any]:
-    """Ask for health, match one BUY with two seeds on each shard by the gateway, send what must be refused.
+def services(workload: Workload) -> dict[str, str]:
+    """Return the services that take part: those of its shards, and the gateway if orders go through that.
+
+    >>> services(Workload.of("smoke", "full", "single"))
+    {'a': 'me-shard-a'}
+    """
+    behind = {shard: shard_service(shard) for shard in workload.seeds}
+    return {**behind, "gateway": GATEWAY} if workload.target == "gateway" else behind
+
+
+def refusals(workload: Workload) -> list[tuple[str, dict[str, Any] | str, int, str]]:
+    """Return those of :data:`REFUSALS` that somebody takes part in who can refuse them."""
+    return [one for one in REFUSALS if one[0] == "engine" or workload.target == "gateway"]
+
+
+def through_every_joint(deployment: Deployment, workload: Workload) -> dict[str, Any]:
+    """Ask for health, match one BUY with two seeds on each shard, send what must be refused.
+
+    Args:
+        deployment: what is up.
+        workload: whose shards; orders go where its orders go.
 
     Returns:
         ``whole``: unix seconds around it all, with a scrape before and after; ``done``: unix seconds when all
         of it was matched; ``health``, ``seeded``, ``routed``, ``refused``: what was answered.
     """
     began = time.time()
-    gateway = deployment.endpoint(GATEWAY).url
-    engines = {shard: deployment.endpoint(shard_service(shard)).url for shard in SYMBOLS}
+    known = {name: deployment.endpoint(service).url for name, service in services(workload).items()}
+    routed_by = workload.target == "gateway"
     with ExitStack() as stack:
-        known = {**engines, "gateway": gateway}
         at = {name: stack.enter_context(web.client(url, timeout=10)) for name, url in known.items()}
         health = {name: _answer(client.get("/health")) for name, client in at.items()}
         seeded, routed = {}, {}
-        for shard, (symbol, *_) in SYMBOLS.items():
+        for shard in workload.seeds:
+            symbol = SYMBOLS[shard][0]
+            door, seeds = (at["gateway"], f"/seed/{shard}") if routed_by else (at[shard], "/seed")
             sells = [
                 order(f"smoke-s{i}", symbol=symbol, side="SELL", quantity=q) for i, q in enumerate((30, 20))
             ]
-            seeded[shard] = _answer(at["gateway"].post(f"/seed/{shard}", json={"orders": sells}))
+            seeded[shard] = _answer(door.post(seeds, json={"orders": sells}))
             buy = order(f"smoke-b-{shard}", symbol=symbol, quantity=50)
-            routed[shard] = _answer(at["gateway"].post("/orders", json=buy))
+            routed[shard] = _answer(door.post("/orders", json=buy))
         refused = []
-        for where, what, _, _ in REFUSALS:
+        for where, what, _, _ in refusals(workload):
             body = {"content": what} if isinstance(what, str) else {"json": order("smoke-bad", **what)}
             refused.append(_answer(at["gateway" if where == "gateway" else "a"].post("/orders", **body)))
     time.sleep(SETTLED)
     done = time.time()
+    counted = ("me_matches_total", *(("gw_requests_total",) if routed_by else ()))
     with suppress(WaitTimeout):  # who is not scraped has no figures, and the criteria say so, one by one
-        wait_until_scraped(deployment.prometheus, "me_matches_total", "gw_requests_total")
+        wait_until_scraped(deployment.prometheus, *counted)
     return {
         "whole": [began - 2 * SCRAPE, time.time()],
         "done": done,

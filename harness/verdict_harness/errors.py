@@ -10,6 +10,7 @@
     ├── ServiceDied           a process of the system ended that nobody had stopped
     │   └── InstrumentDied    it was none of the system's, but one that watches it or leads to it
     ├── ClusterError          a cluster will never run what it was given
+    │   └── ImageError        an image of that is not there, and can't be had
     ├── Unsupported           the backend lacks a capability that was asked for
     ├── LoadError             k6 could not be run, or left nothing behind
     ├── FaultError            a fault could not be injected, did not bite, or did not heal
@@ -93,6 +94,10 @@ class InstrumentDied(ServiceDied):
 
 class ClusterError(HarnessError):
     """A cluster will never run what it was given."""
+
+
+class ImageError(ClusterError):
+    """An image that a cluster was to run is not there, and can't be had."""
 
 
 class Unsupported(HarnessError):  # noqa: N818 - the word the field uses

@@ -1,17 +1,20 @@
 // What each experiment offers, to whom, for how long, and what k6 itself says about it.
 //
 // The numbers are in profiles.json, where whoever judges a run reads them too. A rate is there once, and only
-// lengths depend on the profile: a quick run is shorter, and never easier.
+// lengths depend on the profile: a quick run is shorter, and never easier. A profile has the length of the one that it
+// is like wherever nothing is said of it.
 //
 // Variables, all optional (-e NAME=value, or from the environment):
 //   ME_SHARD_A_URL  where shard a answers          http://localhost:8080   (A1-A4, B1)
 //   GATEWAY_URL     where the gateway answers      http://localhost:8080   (B2-B4, smoke)
-//   PROFILE         full | quick                   full
+//   PROFILE         full | quick | burst           full; burst is like it, but for 30 minutes of B2
 //   RUN_ID          beginning of every order id    a new one each run
 //   REPLENISH       1 | 0                          1: see orderGenerator.js
 //   SEED            1 | 0                          1: setup seeds the books; 0: seed-orderbooks.js already has
 //   SEED_PAUSE      seconds                        0: for how long setup waits once the books are seeded, so
 //                                                  that a scrape can show them before the first order
+//   TARGET          gateway | shard                of smoke.js only: orders for every symbol through the gateway, or
+//                                                  straight to shard a, for its own
 //   A3_DEPTH, A3_LEVELS                            1000, 100: orders a symbol and price levels of this run of A3
 //   SEED_MODE, SEED_DEPTH, SEED_LEVELS             of seed-orderbooks.js only
 
@@ -87,23 +90,25 @@ export function destination(target, shards) {
   };
 }
 
-// Everything about one experiment: its numbers, the profile's lengths, and where its requests go.
-export function experiment(id) {
+// Everything about one experiment: its numbers, the profile's lengths, and where its requests go. Straight to a shard
+// they go to shard a alone.
+export function experiment(id, target = PROFILES.experiments[id].target) {
   const given = PROFILES.experiments[id];
-  const profile = choice('PROFILE', ['full', 'quick']);
-  const seeds = given.depths ? { a: depthOfThisRun(given) } : given.seeds;
+  const profile = choice('PROFILE', ['full', 'quick', ...Object.keys(PROFILES.like)]);
+  const straight = target === 'shard' ? { a: given.seeds.a } : given.seeds;
+  const seeds = given.depths ? { a: depthOfThisRun(given) } : straight;
   return {
     id,
     profile,
-    target: given.target,
+    target,
     seeds,
     seeding: choice('SEED', ['1', '0']) === '1',
     pause: seconds('SEED_PAUSE'),
     replenishing: choice('REPLENISH', ['1', '0']) === '1',
     hot: given.hot,
     arrivals: given.arrivals,
-    stages: given.stages.map(({ to, length_s }) => ({ to, seconds: length_s[profile] })),
-    to: destination(given.target, Object.keys(seeds)),
+    stages: given.stages.map(({ to, length_s }) => ({ to, seconds: length_s[profile] || length_s[PROFILES.like[profile]] })),
+    to: destination(target, Object.keys(seeds)),
   };
 }
 

@@ -200,14 +200,14 @@ def test_k6_inspect_accepts_each_script_as_it_is(script: Path) -> None:
     assert inspect(script)["thresholds"]
 
 
-@pytest.mark.parametrize("profile", ["full", "quick"])
+@pytest.mark.parametrize("profile", ["full", "quick", "burst"])
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_script_asks_k6_for_what_the_profile_says(name: str, profile: str) -> None:
     given = EXPERIMENTS[name]
     options = inspect(K6_SCRIPTS / given["script"], PROFILE=profile)
     [(scenario_name, scenario)] = options["scenarios"].items()
     assert scenario_name == name
-    lengths = [stage["length_s"][profile] for stage in given["stages"]]
+    lengths = [stage["length_s"].get(profile, stage["length_s"]["full"]) for stage in given["stages"]]
     if ramp := {"B3": [17, 17, 42, 84, 84]}.get(name):
         assert (scenario["executor"], scenario["startRate"]) == ("ramping-arrival-rate", ramp[0])
         assert [stage["target"] for stage in scenario["stages"]] == ramp[1:]
@@ -383,6 +383,15 @@ def test_one_rate_goes_straight_to_shard_a(k6: Callable[..., Run], recorder: Rec
     assert len(recorder.seeds("s-")) == 2000
     aggressive = [order for order in recorder.orders if order["price"] >= 15000]
     assert len(recorder.seeds("r")) == len(aggressive) > 0
+
+
+def test_smoke_goes_straight_to_a_shard_that_is_alone(k6: Callable[..., Run], recorder: Recorder) -> None:
+    run = k6("smoke.js", TARGET="shard", GATEWAY_URL="http://127.0.0.1:1", RUN_ID="r")
+    assert run.status == 0, run.output
+    assert {path for path, _ in recorder.requests} == {"/orders", "/seed"}
+    assert {order["symbol"] for order in recorder.orders} == set(SYMBOLS[:4])
+    assert len(recorder.orders) == pytest.approx(36 * 2, abs=1)
+    check_books(recorder, {"a": (20, 5)}, direct=True)
 
 
 def test_a_neighbor_loads_shard_b_while_it_is_on_and_leaves_the_others_rate_alone(

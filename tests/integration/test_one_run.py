@@ -19,7 +19,7 @@ MOST = 120.0  # seconds until a session counts as stuck
 PROJECT = """
 [tool.pytest.ini_options]
 addopts = ["-p", "no:randomly", "-p", "no:cacheprovider"]
-markers = ["smoke", "asr1", "asr2", "a1", "a2"]
+markers = ["smoke", "smoke_single", "asr1", "asr2", "a1", "a2"]
 verdict_requirements = "experiments/requirements.toml"
 """
 TABLE = """
@@ -40,6 +40,10 @@ def judge_it(judge, milliseconds):
 @pytest.mark.smoke
 @pytest.mark.criterion("smoke.x", "smoke")
 def test_smoke(judge): judge_it(judge, 1)
+
+@pytest.mark.smoke_single
+@pytest.mark.criterion("smoke.x-single", "smoke")
+def test_smoke_of_one_shard(judge): judge_it(judge, 1)
 
 @pytest.mark.asr1
 @pytest.mark.a1
@@ -127,6 +131,30 @@ def project(tmp_path):
 
 def last(text: str) -> str:
     return text.rstrip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "ids"),
+    [
+        (["--", "single", "--keep"], {"smoke.x-single"}),
+        (["--", "--keep", "multi"], {"smoke.x"}),
+        (["asr1", "--", "single"], {"smoke.x-single", "A1.x", "A2.x"}),
+        (["--", "single", "-k", "single"], {"smoke.x-single"}),
+    ],
+)
+def test_smoke_is_of_three_shards_or_of_one(project, words, ids):
+    project.criteria()
+    status, text = project.nox("-s", "smoke", *words)
+    assert status == 0, text
+    assert {one["id"] for one in project.verdict["criteria"]} == ids
+
+
+def test_a_shape_is_for_smoke_alone(project):
+    project.criteria()
+    status, text = project.nox("-s", "asr1", "--", "single")
+    assert status == 1
+    assert "single is for smoke" in text
+    assert project.runs == []
 
 
 def test_all_that_was_asked_for_is_one_run(project):

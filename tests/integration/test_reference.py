@@ -1,4 +1,4 @@
-"""docs/reference.md has every variable that engine and gateway read, and every metric that they tell."""
+"""docs/reference.md has every variable that engine, gateway and runs read, and every metric that is told."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from engine.config import Config
-from experiments.exchange import SINGLE
+from experiments.cluster import GRAFANA, PROMETHEUS
+from experiments.exchange import MULTI, SINGLE
+from experiments.smoke import grafana
 from gateway import config as gateway
+from verdict_harness.kubernetes.helm import variable
+from verdict_harness.plugin import backends, options
 from verdict_harness.systems import LocalBackend
+from verdict_harness.systems.external import PROMETHEUS_ALIAS, PROMETHEUS_VARIABLE
 from verdict_harness.systems.local import LocalDeployment
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference.md").read_text()
-ENGINE, GATEWAY = re.split(r"^## Gateway", PAGE, flags=re.MULTILINE)
+ENGINE, GATEWAY, RUN = re.split(r"^## (?:Gateway|A run)", PAGE, flags=re.MULTILINE)
 BROKER = re.compile("KAFKA_(SECURITY|SASL|SSL)_")  # docs/broker.md
 
 
@@ -60,6 +65,19 @@ def test_every_variable_is_there(
     read(environment)
     asked = {name for name in environment.asked if not BROKER.match(name)}
     assert asked == {name for name in variables(part) if not BROKER.match(name)}
+
+
+def test_every_variable_of_a_run_is_there() -> None:
+    services = [name for one in MULTI.services for name in (one.url_variable, *one.url_aliases)]
+    charts = [variable(chart) for chart in (PROMETHEUS, GRAFANA)]
+    asked = {*services, *charts, PROMETHEUS_VARIABLE, PROMETHEUS_ALIAS, grafana.VARIABLE}
+    assert asked <= set(re.findall(r"`([A-Z0-9_]+)`", RUN))
+
+
+def test_every_word_of_a_run_and_every_profile_are_there() -> None:
+    told = set(re.findall(r"`([a-z0-9-]+)`", RUN))
+    assert options.TABLE.keys() <= told
+    assert {*options.TABLE["--profile"]["choices"], *backends.NAMES} <= told
 
 
 def test_what_it_says_of_unset_variables_is_what_the_engine_does() -> None:

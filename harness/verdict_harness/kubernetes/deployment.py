@@ -46,6 +46,9 @@ class ClusterDeployment:
         directory: for logs and whatever else tells later what happened.
         nodes: whether the nodes are containers of this machine, so that their processes can be reached.
         load_inside: whether k6 runs in the cluster.
+
+    Attributes:
+        lacking: releases that nothing is measured by and that are not there, and why.
     """
 
     def __init__(  # noqa: PLR0913 - each is one independent part of it
@@ -69,6 +72,7 @@ class ClusterDeployment:
         self._watch: Watch | None = None
         self._workloads: dict[str, Object] = {}
         self._scaled = Scaled(kubectl)
+        self.lacking: dict[str, str] = {}
 
     @property
     def system(self) -> System:

@@ -20,6 +20,7 @@ from .objects import images
 
 # A label, and not the description: that one is written only when an installation succeeds.
 LABEL, OURS = "verdict-harness", "made-by-it"
+NONE = "none"
 
 _TIMEOUT = 180.0
 _SHORT = 30.0
@@ -55,6 +56,10 @@ class Helm:
         words = (*states, "--filter", f"^{chart.release}$", "--selector", f"{LABEL}={OURS}", "-o", "json")
         listed = self._run(chart, "list", *words).stdout
         return "ours" if json.loads(listed or "[]") else "theirs"
+
+    def deployed(self, chart: Chart) -> bool:
+        """Whether there is a release of that name, and not half made."""
+        return bool(self._status(chart).get("status") == "deployed")
 
     def install(self, chart: Chart) -> bool:
         """Install or upgrade ``chart``'s release; return whether it is ours, and so to be taken down.
@@ -145,6 +150,16 @@ class Helm:
         # in an empty directory: to helm, a folder here that is called as a chart is that chart
         with tempfile.TemporaryDirectory() as nowhere:
             return command.run(["helm", *words, *where], cwd=Path(nowhere), timeout=timeout, check=check)
+
+
+def left_out(chart: Chart, environment: Mapping[str, str]) -> bool:
+    """Whether somebody wants to do without ``chart``, and can: its variable says none, and nothing needs it.
+
+    >>> spare = Chart("grafana", "monitoring", "grafana", "https://example.org", "1.0.0", needed=False)
+    >>> left_out(spare, {"GRAFANA_CHART": "none"}), left_out(spare, {"GRAFANA_CHART": "./none"})
+    (True, False)
+    """
+    return not chart.needed and environment.get(variable(chart)) == NONE
 
 
 def variable(chart: Chart) -> str:

@@ -19,6 +19,7 @@ _NEVER = {
     "RunContainerError": "see the message",
     "StartError": "see the message",
 }
+_NO_IMAGE = {"ErrImageNeverPull", "ImagePullBackOff"}
 _ROOM = "lower what it requests, or give the cluster more: more nodes, bigger ones, or fewer other pods"
 _CRASHES = 2  # the first may be due to something that was not there yet
 
@@ -40,6 +41,11 @@ class Trouble:
     todo: str
     container: str = ""
     patient: bool = False
+
+    @property
+    def no_image(self) -> bool:
+        """Whether it is for want of an image that the cluster can't get."""
+        return self.reason in _NO_IMAGE
 
     def __str__(self) -> str:
         who = f" (container {self.container})" if self.container else ""

@@ -16,8 +16,9 @@ from ..processes import progress
 from ..systems import Chart, Kubernetes
 from . import images, objects, scaled
 from .deployment import ClusterDeployment
-from .helm import Helm
+from .helm import NONE, Helm, left_out, variable
 from .kubectl import Kubectl
+from .spare import Spare, awaited
 
 Object = dict[str, Any]
 
@@ -45,7 +46,9 @@ class Provision:
         self._helm = Helm(kubectl, environment)
         self._rendered: list[Object] = []
         self._installed = installed
-        self.charts = [self._with_overlay(chart) for chart in recipe.charts]
+        self.charts = [
+            self._with_overlay(chart) for chart in recipe.charts if not left_out(chart, environment)
+        ]
         self.applied: list[Object] = []
 
     def bring(self, deployment: ClusterDeployment, sources: Mapping[str, str], directory: Path) -> None:
@@ -60,6 +63,7 @@ class Provision:
         self.apply(sources, directory)
         self.install()
         deployment.up(self.applied, self.beside(), before=owners)
+        deployment.lacking = awaited(self._kubectl, self.spare(), deployment.check)
         self.verify(sources)
 
     def owners(self) -> set[str]:
@@ -101,6 +105,10 @@ class Provision:
 
     def install(self) -> None:
         """Install the charts, but those that are installed already as they are to be."""
+        wanted = {chart.release for chart in self.charts}
+        for chart in self._recipe.charts:
+            if chart.release not in wanted:
+                progress.say(f"{chart.release} is neither installed nor awaited: {variable(chart)} is {NONE}")
         for chart in self.charts:
             key = (chart.namespace, chart.release)
             if self._installed.get(key) == chart:
@@ -112,6 +120,14 @@ class Provision:
     def beside(self) -> list[Object]:
         """Return the workloads of the charts that are needed, as the cluster has them."""
         return [one for chart in self.charts if chart.needed for one in self._helm.workloads(chart)]
+
+    def spare(self) -> list[Spare]:
+        """Return the other charts, and their workloads; ``None`` if one could not be installed."""
+        return [
+            (chart, self._helm.workloads(chart) if self._helm.deployed(chart) else None)
+            for chart in self.charts
+            if not chart.needed
+        ]
 
     def verify(self, sources: Mapping[str, str]) -> None:
         """Ask every container of ours that runs what its image was made of.

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..errors import ClusterError
+from ..errors import ClusterError, ImageError
 from ..processes import Pending, until
 from . import diagnosis, pods
 from .kubectl import Kubectl
@@ -37,8 +37,8 @@ def until_rolled_out(
         alive: raises when waiting has no sense any more.
 
     Raises:
-        ClusterError: one never will be: it crashes, its image is not there, no node has room for it; with
-            its events and last lines.
+        ClusterError: one never will be: it crashes, no node has room for it, or, as ImageError, its image
+            is not there; with its events and last lines.
         WaitTimeout: it took too long; says what was last seen.
     """
     rollout = _Rollout(kubectl, workloads)
@@ -137,7 +137,7 @@ class _Rollout:
             found += ["last lines:", lines]
             if _REJECTED.search(lines):
                 what = f"Prometheus rejects its configuration, and so {what}"
-        raise ClusterError(
+        raise (ImageError if trouble.no_image else ClusterError)(
             what,
             expected="a pod that runs and is ready",
             found="\n".join(found),

@@ -21,8 +21,9 @@ TABLE: Mapping[str, Mapping[str, Any]] = {
         "help": "where the system runs: local, k3d, kube, external (default: $HARNESS_BACKEND, else local)",
     },
     "--profile": {
-        "choices": ("full", "quick"),
-        "help": "full: loads of full length (default); quick: shorter loads, the same limits, not evidence",
+        "choices": ("full", "quick", "burst"),
+        "help": "full: loads of full length (default); quick: shorter loads, the same limits, not evidence; "
+        "burst: full, and what is to be held for long is held for as long",
     },
     "--keep": {"action": "store_true", "help": "leave the system up when the run is over"},
     "--reuse": {

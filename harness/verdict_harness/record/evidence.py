@@ -97,7 +97,7 @@ class Evidence:
 
         Args:
             root: where runs are kept.
-            profile: ``"full"`` or ``"quick"``.
+            profile: ``"full"``, ``"quick"`` or ``"burst"``.
             backend: its name.
             argv: the command line; that of this process if not given.
             run_id: the folder's name, by whoever has to know it beforehand; made up if empty.

@@ -57,7 +57,7 @@ class Run:
 
     @property
     def profile(self) -> str:
-        """``"full"`` or ``"quick"``."""
+        """``"full"``, ``"quick"`` or ``"burst"``."""
         return str(self.evidence.run["profile"])
 
     @property

@@ -14,6 +14,8 @@ from .quantiles import parts
 from .sample import NotANumber, NoValue, Partial
 from .window import Window
 
+MOST = 40  # parts
+
 
 def rate(  # noqa: PLR0913 - what of, when, and how sure
     query: str,
@@ -64,12 +66,16 @@ def _rate(  # noqa: PLR0913, PLR0917 - see rate
 def windows(  # noqa: PLR0913 - what of, when, and how long the parts are
     query: str, counters: Sequence[Counter], window: Window, per: float, counted: str, *, every: float
 ) -> Windows | NoValue:
-    """Return :func:`rate` of a window and of its consecutive parts, each at least ``every`` seconds long."""
+    """Return :func:`rate` of a window and of its consecutive parts, each at least ``every`` seconds long.
+
+    There are no more than :data:`MOST` parts: all have to hold at once, and so few scrapes show each how
+    restless it is that of half an hour in half minutes a sound one is open in one run of four.
+    """
     window = _scraped(counters, window)
     whole = _rate(query, counters, window, per, counted, chance.SURE)
     if isinstance(whole, NoValue):
         return whole
-    pieces = parts(window, every)
+    pieces = parts(window, max(every, window.seconds / MOST))
     level = chance.family(len(pieces))
     found = []
     for piece in pieces:

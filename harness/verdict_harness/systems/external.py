@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from ..errors import HarnessError, ServiceDied, Unsupported, UsageError, WaitTimeout
 from ..processes import Answer, Pending, ask, progress, until, web
 from .address import Address, hidden
+from .demanded import headers
 from .prometheus import query
 from .ready import answers
 from .recorded import expressions
@@ -24,15 +25,12 @@ from .system import Capability, Endpoint, Service, System
 
 PROMETHEUS_VARIABLE = "PROMETHEUS_URL"
 PROMETHEUS_ALIAS = "PROM_URL"
-TOKEN_VARIABLE = "PROMETHEUS_TOKEN_FILE"  # noqa: S105 - the name of one
-HEADERS_VARIABLE = "PROMETHEUS_HEADERS_FILE"
 
 _PATIENCE = 10.0  # seconds: it is said to run already
 _TIMEOUT = 5.0
 _LOOK = 5.0  # seconds between two looks at services that we can only see from outside
 _RECEIVER = (web.status.NO_CONTENT, web.status.BAD_REQUEST, web.status.UNSUPPORTED_MEDIA_TYPE)
 _NO_RECEIVER = (web.status.NOT_FOUND, web.status.METHOD_NOT_ALLOWED)
-_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110
 _NATIVE = (3, 8)  # from there on Prometheus takes native histograms without being told to
 
 
@@ -296,7 +294,7 @@ def prometheus_there(environment: Mapping[str, str] = os.environ) -> Address:
             todo="set it to the base URL of the Prometheus that watched the load, such as http://localhost:9090",
         )
     address = _address(given, variable)
-    address = address.carrying(_headers(environment, address))
+    address = address.carrying(headers(environment, address))
     with _blame(variable, address), web.client(address, timeout=_TIMEOUT) as client:
         _answering(client)
     return address
@@ -346,7 +344,7 @@ def _read(system: System, environment: Mapping[str, str]) -> tuple[Address, dict
             todo="set them to the base URLs of what runs, such as http://localhost:9090",
         )
     prometheus = _address(given, named)
-    return prometheus.carrying(_headers(environment, prometheus)), known
+    return prometheus.carrying(headers(environment, prometheus)), known
 
 
 def _address(given: str, variable: str) -> Address:
@@ -356,54 +354,6 @@ def _address(given: str, variable: str) -> Address:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise _unreadable(variable, given, "http://host:port, or https")
     return address
-
-
-def _headers(environment: Mapping[str, str], prometheus: Address) -> dict[str, str]:
-    """Return what every request to Prometheus has to carry; from files, since others may see variables."""
-    headers = {}
-    if path := environment.get(HEADERS_VARIABLE):
-        for number, line in enumerate(_lines(HEADERS_VARIABLE, path), 1):
-            name, colon, value = (part.strip() for part in line.partition(":"))
-            if not (colon and _HEADER.fullmatch(name) and value):
-                raise UsageError(
-                    f"{HEADERS_VARIABLE} can't be understood",
-                    expected="a header a line, such as X-Scope-OrgID: team-a",
-                    found=f"line {number} is none",
-                    where=path,
-                )
-            headers[name] = value
-    if path := environment.get(TOKEN_VARIABLE):
-        token = " ".join(_lines(TOKEN_VARIABLE, path))
-        if not token or " " in token:
-            raise UsageError(
-                f"{TOKEN_VARIABLE} can't be understood",
-                expected="a file with a token and nothing else",
-                found="several words" if token else "nothing in it",
-                where=path,
-            )
-        headers["Authorization"] = f"Bearer {token}"
-    if prometheus.login and any(name.lower() == "authorization" for name in headers):
-        raise UsageError(
-            "Prometheus is to be logged in to in two ways",
-            expected=f"a password in {PROMETHEUS_VARIABLE}, or a token, and not both",
-            found=f"both, the token by {TOKEN_VARIABLE} or {HEADERS_VARIABLE}",
-            where="the environment",
-        )
-    return headers
-
-
-def _lines(variable: str, path: str) -> list[str]:
-    """Return the lines of a file that say something."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"the file that {variable} names can't be read",
-            expected="a text file",
-            found=type(error).__name__ if isinstance(error, ValueError) else str(error.strerror),
-            where=path,
-        ) from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _first(environment: Mapping[str, str], *names: str) -> tuple[str, str]:

@@ -124,7 +124,8 @@ class Chart:
         values: files, the later win.
         documents: YAML files that are values as a whole, each by its place among them: what another program
             reads as a file, too, is written once.
-        needed: whether nothing can be measured without it.
+        needed: whether nothing can be measured without it. One that is not is awaited like the others, but
+            may be lacking: its image or chart can't be had, or its variable says ``none``.
         watches: where among the values the namespace of the system's services stands, in the words of
             ``helm --set``; empty if nowhere.
     """

@@ -7,11 +7,13 @@ import json
 import os
 import re
 import sys
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from experiments.by_hand import addresses, record
+from experiments.by_hand import addresses, record, up
 from experiments.by_hand.__main__ import main, parser
 from experiments.by_hand.seed import variables
 from experiments.cluster import ROOT
@@ -51,7 +53,10 @@ def test_people_are_told_every_address_and_what_to_set():
         addresses.lines({"me-shard-a": "localhost:1", "prometheus": "localhost:2", "grafana": "localhost:3"})
     )
     assert "http://localhost:3  user admin, password admin" in said[2]
-    assert said[-1].strip() == "export ME_SHARD_A_URL=http://localhost:1 PROMETHEUS_URL=http://localhost:2"
+    told = (
+        "ME_SHARD_A_URL=http://localhost:1 PROMETHEUS_URL=http://localhost:2 GRAFANA_URL=http://localhost:3"
+    )
+    assert said[-1].strip() == f"export {told}"
 
 
 def test_the_record_is_there_as_long_as_somebody_keeps_it_up(tmp_path):
@@ -96,3 +101,19 @@ def test_each_command_has_a_session_of_nox(session):
     text = Path(ROOT / "noxfile.py").read_text()
     assert f"@nox.session\ndef {session}(session: nox.Session)" in text
     assert parser().parse_args([session]).command == session
+
+
+def test_no_way_is_opened_to_what_could_not_be_deployed(monkeypatch, tmp_path):
+    cluster = SimpleNamespace(kubectl="k", lacking={"grafana": "its image can't be had"})
+    backend = SimpleNamespace(preflight=lambda: None, deploy=lambda *_, **__: nullcontext(cluster))
+    monkeypatch.setattr(up, "K3dBackend", lambda _: backend)
+    opened = []
+
+    def ways(_, some, __):
+        opened.extend(way.name for way in some)
+        return nullcontext(SimpleNamespace(addresses={}))
+
+    monkeypatch.setattr(up, "Ways", ways)
+    with ExitStack() as stack:
+        up._deployed(stack, up.Asked("k3d", "single"), tmp_path)
+    assert opened == ["me-shard-a", "edge-gateway", "prometheus"]

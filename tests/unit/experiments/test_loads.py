@@ -1,17 +1,22 @@
 """What the harness is told of each load."""
 
+import dataclasses
+import doctest
 import itertools
 from collections import Counter
 
 import pytest
 
+from experiments import loads
+from experiments.exchange import MULTI, SINGLE
 from experiments.judging.performed import SCRAPE
-from experiments.loads import PROFILES, Workload
+from experiments.loads import PROFILES, Workload, of_profile
 from verdict_harness.errors import Inconclusive
 from verdict_harness.systems import Endpoint
 
-VARIANTS = {"A3": ["100", "1000", "10000"], "A4": ["pause", "kill"]}
+VARIANTS = {"smoke": ["", "single"], "A3": ["100", "1000", "10000"], "A4": ["pause", "kill"]}
 ALL = [(name, variant) for name in PROFILES["experiments"] for variant in VARIANTS.get(name, [""])]
+PROFILED = ["full", "quick", "burst"]
 
 
 class Deployment:
@@ -23,7 +28,7 @@ class Deployment:
 
 def test_no_two_loads_share_an_order_id():
     begins = [Workload.of(*one[:1], "full", *one[1:]).order_ids("run") for one in ALL]
-    assert len(set(begins)) == len(ALL) == 12
+    assert len(set(begins)) == len(ALL) == 13
     assert not [(a, b) for a, b in itertools.permutations(begins, 2) if a.startswith(b)]
 
 
@@ -35,6 +40,16 @@ def test_the_depths_of_a3_are_told_to_the_script():
     assert env["RUN_ID"] == "run-A3-10000"
     with pytest.raises(KeyError):
         Workload.of("A3", "quick", "7")
+
+
+def test_smoke_goes_through_the_gateway_or_straight_to_a_shard_that_is_alone():
+    through, straight = Workload.of("smoke", "full"), Workload.of("smoke", "full", "single")
+    assert (through.system, straight.system) == (MULTI, SINGLE)
+    assert straight.seeds == {"a": through.seeds["a"]}
+    assert straight.iterations == through.iterations
+    told = [load.plan("run").env(Deployment()) for load in (through, straight)]
+    assert [("GATEWAY_URL" in env, env.get("TARGET", "")) for env in told] == [(True, ""), (False, "shard")]
+    assert told[1]["ME_SHARD_A_URL"] == "http://me-shard-a:1"
 
 
 def test_books_are_fresh_but_for_the_declared_successor():
@@ -74,7 +89,18 @@ def test_k6_deals_symbols_as_the_harness_takes_it(name, variant):
 
 
 @pytest.mark.parametrize(("name", "variant"), ALL)
-@pytest.mark.parametrize("profile", ["full", "quick"])
+def test_a_burst_is_full_but_for_its_peak(name, variant):
+    burst, full = Workload.of(name, "burst", variant), Workload.of(name, "full", variant)
+    if name == "B2":
+        assert (burst.seconds, burst.iterations, burst.settle) == (1800, 151_200, full.settle)
+    else:
+        assert dataclasses.replace(burst, profile="full") == full
+    told = dataclasses.replace(burst, after=None).plan("run").env(Deployment())
+    assert told["PROFILE"] == "burst", "k6 knows the profile, too"
+
+
+@pytest.mark.parametrize(("name", "variant"), ALL)
+@pytest.mark.parametrize("profile", PROFILED)
 def test_as_many_orders_are_judged_as_a_p99_takes(name, variant, profile):
     load = Workload.of(name, profile, variant)
     if (name, profile) != ("A1", "quick"):  # its p95 is asked for
@@ -82,12 +108,24 @@ def test_as_many_orders_are_judged_as_a_p99_takes(name, variant, profile):
 
 
 @pytest.mark.parametrize(("name", "variant"), ALL)
-@pytest.mark.parametrize("profile", ["full", "quick"])
+@pytest.mark.parametrize("profile", PROFILED)
 def test_between_scrapes_there_are_enough_too(name, variant, profile):
     """What the system counted before the first scrape of the judged part is not judged."""
     load = Workload.of(name, profile, variant)
     least = 59 if (name, profile) == ("A1", "quick") or name == "smoke" else 299  # for a bounded p95, or p99
     assert load.orders_in(load.settle + SCRAPE, load.seconds) >= least
+
+
+def test_the_examples_are_true():
+    assert doctest.testmod(loads) == doctest.TestResults(0, 1)
+
+
+def test_what_a_profile_says_nothing_of_is_as_in_the_one_that_it_is_like():
+    outage = PROFILES["experiments"]["A4"]["outage"]
+    assert [of_profile(outage["start_s"], profile) for profile in PROFILED] == [60, 15, 60]
+    assert of_profile({"full": 1, "burst": 2}, "burst") == 2
+    with pytest.raises(KeyError, match="brief"):
+        of_profile({"full": 1}, "brief")
 
 
 def test_the_orders_of_a_ramp_are_the_area_under_it():

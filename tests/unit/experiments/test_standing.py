@@ -9,13 +9,17 @@ import pytest
 
 from experiments.conftest import DEPTHS, FAULTS
 from experiments.judging.standing import GATEWAY, STANDING
-from experiments.loads import PROFILES
+from experiments.loads import PROFILES, Workload
 
 ROOT = Path(__file__).parents[3]
-VARIANTS = {"A3": [f"-{depth}" for depth in DEPTHS], "A4": [f"-{fault}" for fault in FAULTS]}
+VARIANTS = {
+    "smoke": ["", "-single"],
+    "A3": [f"-{depth}" for depth in DEPTHS],
+    "A4": [f"-{fault}" for fault in FAULTS],
+}
 LOADS = [
-    (name, variant, given["target"])
-    for name, given in PROFILES["experiments"].items()
+    (name, variant, Workload.of(name, "full", variant.removeprefix("-")).target)
+    for name in PROFILES["experiments"]
     for variant in VARIANTS.get(name, [""])
 ]
 
@@ -59,6 +63,11 @@ def test_every_load_is_judged_by_every_witness(criteria, name, variant, target):
     wanted = [*STANDING, GATEWAY] if target == "gateway" else STANDING
     missing = {f"{name}.{one}{variant}" for one in wanted} - criteria
     assert not missing
+
+
+def test_what_the_gateway_does_is_judged_of_no_load_that_goes_around_it(criteria):
+    around = {f"{name}.{GATEWAY}{variant}" for name, variant, target in LOADS if target == "shard"}
+    assert not around & criteria
 
 
 def test_there_are_five_of_them_for_each():

@@ -93,7 +93,7 @@ def test_a_window_that_is_older_than_what_is_kept(fake, kept):
     said = refused(fake, NOW - 3700, NOW - 100)
     assert "keeps nothing that old" in said
     assert f"it keeps {kept}" in said
-    check_past(fake.address, NOW - 3500, NOW - 100, SERIES)
+    check_past(fake.address, NOW - 1800, NOW - 100, SERIES)
 
 
 def test_a_window_from_before_its_start(fake):

@@ -109,6 +109,23 @@ def test_options_reach_the_run(judged, monkeypatch):
     assert "Not evidence." in (ended.folder / "report.html").read_text()
 
 
+def test_a_burst_is_evidence(judged):
+    ended = judged(
+        """
+        @criterion("B2.p99")
+        def test_p99(judge, run):
+            assert (run.profile, run.quick) == ("burst", False)
+            judge(p99(1), LIMIT)
+        """,
+        "--profile=burst",
+    )
+    assert (ended.verdicts, ended.verdict["profile"]) == ({"B2.p99": "PASS"}, "burst")
+    assert ended.verdict["note"] == ""
+    assert "profile burst" in ended.text
+    assert "not evidence" not in ended.text.lower()
+    assert "not evidence" not in (ended.folder / "report.html").read_text().lower()
+
+
 def test_everything_is_left_behind_and_shown(judged):
     ended = judged(MIXED)
     assert ended.status == 1

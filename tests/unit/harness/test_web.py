@@ -17,6 +17,8 @@ import trustme
 
 from experiments import books
 from experiments.judging import ledger
+from experiments.loads import Workload
+from experiments.smoke import grafana as asks_grafana
 from experiments.smoke import joints
 from grafana.api import Grafana
 from verdict_harness.errors import HarnessError, UsageError
@@ -24,7 +26,7 @@ from verdict_harness.kubernetes.watch import Watch
 from verdict_harness.loads.live import Live
 from verdict_harness.processes import Pending, ask, web
 from verdict_harness.samples.fetch import fetch
-from verdict_harness.systems import Address, coverage, wait_until_covered, wait_until_scraped
+from verdict_harness.systems import Address, check_past, coverage, wait_until_covered, wait_until_scraped
 from verdict_harness.systems import external as of_others
 from verdict_harness.systems import prometheus as of_prometheus
 from verdict_harness.systems.external import ExternalDeployment
@@ -124,7 +126,10 @@ USES: dict[str, Callable[[str], Any]] = {
     "experiments/books.py": lambda url: books.sweep(url, "a", "x"),
     "experiments/judging/ledger.py": lambda url: ledger._ask(deployment(url), "up"),
     "experiments/judging/recovery.py": place,
-    "experiments/smoke/joints.py": lambda url: joints.through_every_joint(deployment(url)),
+    "experiments/smoke/grafana.py": asks_grafana.asked,
+    "experiments/smoke/joints.py": lambda url: joints.through_every_joint(
+        deployment(url), Workload.of("smoke", "full")
+    ),
     "grafana/api.py": lambda url: Grafana(url, web.BasicAuth("a", "b")).push({"uid": "x"}),
     "harness/verdict_harness/kubernetes/watch.py": watch,
     "harness/verdict_harness/loads/live.py": live,
@@ -132,6 +137,7 @@ USES: dict[str, Callable[[str], Any]] = {
     "harness/verdict_harness/samples/fetch.py": lambda url: fetch(Address.of(url), "query", {}, 1.0),
     "harness/verdict_harness/systems/coverage.py": lambda url: wait_until_covered(url, 0.0, {}),
     "harness/verdict_harness/systems/external.py": external,
+    "harness/verdict_harness/systems/past.py": lambda url: check_past(Address.of(url), 0.0, 1.0, "up"),
     "harness/verdict_harness/systems/prometheus.py": of_prometheus._deleted,
 }
 # A script for people who measure, and the place itself.
@@ -142,7 +148,8 @@ ELSEWHERE = {"tools/bench_engine.py", "harness/verdict_harness/processes/web.py"
 def test_no_use_asks_a_proxy_for_this_machine(
     server: Server, proxy: Server, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
-    for module, word in ((of_prometheus, "_TIMEOUT"), (coverage, "_PATIENCE"), (of_others, "_PATIENCE")):
+    patient = [(of_prometheus, "_TIMEOUT"), (coverage, "_PATIENCE"), (of_others, "_PATIENCE")]
+    for module, word in (*patient, (asks_grafana, "PATIENCE")):
         monkeypatch.setattr(module, word, 0.3)
     with suppress(HarnessError, OSError, Pending, LookupError, TypeError):  # what they make of such an answer
         USES[file](server.url)

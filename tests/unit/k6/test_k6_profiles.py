@@ -49,6 +49,15 @@ def test_an_experiment_offers_what_the_contract_says(name: str) -> None:
     assert {shard: (seed["depth"], seed["levels"]) for shard, seed in given["seeds"].items()} == seeds
 
 
+def test_a_burst_is_full_but_for_half_an_hour_of_peak() -> None:
+    assert PROFILES["like"] == {"burst": "full"}
+    longer = {
+        name: [stage["length_s"]["burst"] for stage in given["stages"] if "burst" in stage["length_s"]]
+        for name, given in EXPERIMENTS.items()
+    }
+    assert {name: lengths for name, lengths in longer.items() if lengths} == {"B2": [1800]}
+
+
 def test_the_depths_of_a3() -> None:
     depths = [(one["depth"], one["levels"]) for one in EXPERIMENTS["A3"]["depths"]]
     assert depths == [(100, 10), (1000, 100), (10000, 500)]
@@ -80,7 +89,7 @@ def test_each_shard_owns_four_symbols() -> None:
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_script_runs_the_experiment_it_is_named_for(name: str) -> None:
     text = (K6 / EXPERIMENTS[name]["script"]).read_text()
-    assert re.findall(r"experiment\('(\w+)'\)", text) == [name]
+    assert re.findall(r"experiment\('(\w+)'[,)]", text) == [name]
 
 
 def test_every_script_belongs_to_an_experiment() -> None:

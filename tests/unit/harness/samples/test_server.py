@@ -253,6 +253,14 @@ def test_a_rate_counts_from_scrape_to_scrape():
     assert all(part.seconds >= 30 for part in found.parts)
 
 
+def test_a_long_load_has_longer_parts_and_no_more_of_them():
+    server = Recorded().add("x_total", [100 * i for i in range(SCRAPES)]).server()
+    assert len(server.rates("x_total", every=10).parts) == 26
+    parts = server.rates("x_total", every=5).parts
+    assert 26 < len(parts) <= 40
+    assert parts[-1].at - parts[0].at + parts[0].seconds == pytest.approx(265, abs=10)
+
+
 def test_the_seconds_between_a_loads_end_and_the_scrape_after_it_are_none_of_its_rate():
     ended = 297  # nothing comes from then on, and the scrape at 300 says so
     record = Recorded().add("x_total", [20 * min(5 * i, ended) for i in range(SCRAPES)])
