@@ -43,6 +43,8 @@ PARTS = {"smoke": ("experiment", "smoke"), "asr1": ("asr", "ASR 1"), "asr2": ("a
 COLLECTED = ("asr1", "asr2")
 #: What smoke may be asked for on: one shard, or three behind the gateway; and pytest's word for each.
 SHAPES = {"single": "smoke_single", "multi": "smoke"}
+#: Words after which any word may stand, those among them.
+FREE = {"-k", "-m", "--runs", "--context", "--namespace", "--overlay"}
 #: Words after which pytest lists something and judges nothing.
 LISTING = {"-h", "--help", "--version", "--co", "--collect-only", "--markers", "--fixtures", "--setup-plan"}
 
@@ -225,7 +227,7 @@ class TheRun:
 
 def shaped(words: Sequence[str]) -> tuple[list[str], str]:
     """Return ``words`` without those that name a shape, and the last of these; ``""`` if none does."""
-    values = [False, *(word in ("-k", "-m") for word in words)]  # these choose tests by any word
+    values = [False, *(word in FREE for word in words)]
     found = [at for at, word in enumerate(words) if word in SHAPES and not values[at]]
     left = [word for at, word in enumerate(words) if at not in found]
     return left, words[found[-1]] if found else ""

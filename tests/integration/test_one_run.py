@@ -140,6 +140,7 @@ def last(text: str) -> str:
         (["--", "--keep", "multi"], {"smoke.x"}),
         (["asr1", "--", "single"], {"smoke.x-single", "A1.x", "A2.x"}),
         (["--", "single", "-k", "single"], {"smoke.x-single"}),
+        (["--", "single", "--context", "multi"], {"smoke.x-single"}),
     ],
 )
 def test_smoke_is_of_three_shards_or_of_one(project, words, ids):
