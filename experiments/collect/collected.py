@@ -9,6 +9,7 @@ from functools import partial
 from experiments.cluster import RULES
 from experiments.exchange import SYMBOLS
 from experiments.figures import METRICS, QUANTILES, RECEIVED, of_shards
+from experiments.judging import shards
 from experiments.judging.performed import View
 from experiments.loads import Workload
 from verdict_harness.loads import Figure, Seen, figures_of, see
@@ -128,8 +129,8 @@ class Collected:
     @property
     def views(self) -> Mapping[str, View[Seen]]:
         """The shards, each judged by itself."""
-        shards = self.asked.shards
-        return {one if len(shards) > 1 else "": View(self.trial, (one,), P) for one in shards}
+        several = len(self.asked.shards) > 1
+        return {one if several else "": View(self.trial, (one,), P) for one in self.asked.shards}
 
     def _doubts(self) -> Iterator[Trouble]:
         """Say in what it was another load than the requirement is about."""
@@ -157,6 +158,19 @@ def collect(run: Run, asked: Asked, where: Callable[[], tuple[Address, Window]])
         where: says which Prometheus, and when the load was; not called when a stored run is judged again.
     """
     return Collected(asked, see(run.evidence, f"{asked.name} by hand", where, expressions(RULES)))
+
+
+def sustained(judge: Judge, load: Collected, *, quick: bool) -> None:
+    """Judge the throughput that is asked for, if as much was offered as it takes."""
+    if load.gentle:
+        judge.inconclusive(f"{load.gentle}: only the client knows whether more were offered")
+        return
+    shards.sustained(judge, load.trial, load.asked.shards, quick=quick)
+
+
+def adds(judge: Judge, load: Collected) -> None:
+    """Judge what the gateway adds; how many cores it and the shards had is not known."""
+    shards.adds(judge, load.trial, load.asked.shards, P, crowded=True)
 
 
 def _of_client() -> Iterator[Figure[Seen]]:

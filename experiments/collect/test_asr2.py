@@ -5,7 +5,8 @@ ASR 2: 1,000 -> 5,000 matches/min by adding shards (1 -> 3), without losing late
 
 import pytest
 
-from experiments.collect.collected import UNCARRIED_2, Collected, P
+from experiments.collect import collected
+from experiments.collect.collected import UNCARRIED_2, Collected
 from experiments.judging import shards
 from verdict_harness.record import Run
 from verdict_harness.verdicts import Judge
@@ -28,10 +29,7 @@ def test_few_orders_are_refused(asr2: Collected, judge: Judge) -> None:
 @pytest.mark.criterion("asr2.throughput", experiment="collect")
 def test_three_shards_sustain_the_peak(asr2: Collected, judge: Judge, run: Run) -> None:
     """The shards make 4,750 matches/min for four minutes on end, and never less for more than 30 s."""
-    if asr2.gentle:
-        judge.inconclusive(f"{asr2.gentle}: only the client knows whether more were offered")
-        return
-    shards.sustained(judge, asr2.trial, asr2.asked.shards, quick=run.quick)
+    collected.sustained(judge, asr2, quick=run.quick)
 
 
 @pytest.mark.criterion("asr2.continuity", experiment="collect")
@@ -43,8 +41,7 @@ def test_no_spike_shows(asr2: Collected, judge: Judge) -> None:
 @pytest.mark.criterion("asr2.gateway", experiment="collect")
 def test_the_gateway_adds_little(asr2: Collected, judge: Judge) -> None:
     """The gateway adds less than 5 ms at p99 to what a shard takes by itself."""
-    # how many cores they had is not known
-    shards.adds(judge, asr2.trial, asr2.asked.shards, P, crowded=True)
+    collected.adds(judge, asr2)
 
 
 @pytest.mark.criterion("asr2.memory", experiment="collect")

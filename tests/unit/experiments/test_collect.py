@@ -9,7 +9,7 @@ from experiments.collect.collected import ASR1, ASR2, UNCARRIED_1, UNCARRIED_2, 
 from experiments.figures import of_load
 from experiments.judging import shards
 from experiments.judging.standing import GATEWAY, STANDING
-from tests.recorded import START, WINDOW, exchange
+from tests.recorded import START, WINDOW, evenly, exchange
 from verdict_harness.errors import UsageError
 from verdict_harness.loads import Seen
 from verdict_harness.loads.server import Watched
@@ -198,3 +198,45 @@ def test_a_stored_one_is_what_it_was_with_nothing_asked(tmp_path, monkeypatch):
 def test_the_requirements_are_about_the_loads_of_the_experiments():
     assert (ASR1.rate, ASR2.rate) == (17, 84)
     assert collected.ASIDE < 0.5
+
+
+# -- asr2, whose criteria ask three shards
+
+
+def starved(prometheus):
+    """Half of what should have matched did not, on each shard."""
+    tracks = [one for one in prometheus.tracks if one.labels["__name__"] != "me_matches_total"]
+    for one in prometheus.tracks:
+        if one not in tracks:
+            half = tuple(point._replace(value=point.value / 2) for point in one.points)
+            tracks.append(type(one)(one.labels, half))
+    prometheus.tracks = tracks
+    return prometheus
+
+
+def test_throughput_fails_only_where_enough_was_offered():
+    load = by_hand(ASR2, exchange(rate=84))
+    found = judged(load, collected.sustained, load, quick=False)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "recording rule" in found.sentence
+    load = by_hand(ASR2, starved(exchange(rate=84)))
+    assert judged(load, collected.sustained, load, quick=False).verdict is Verdict.FAIL
+    load = by_hand(ASR2, exchange(rate=40))
+    gentle = judged(load, collected.sustained, load, quick=False)
+    assert gentle.verdict is Verdict.INCONCLUSIVE
+    assert "only the client knows whether more were offered" in gentle.sentence
+
+
+@pytest.mark.parametrize(("slow", "verdict"), [(0, Verdict.PASS), (400, Verdict.FAIL)])
+def test_a_spike_on_one_shard_shows(slow, verdict):
+    load = by_hand(ASR2, exchange(rate=84, slow=slow))
+    assert judged(load, shards.continuous, load.trial, ASR2.shards).verdict is verdict
+
+
+@pytest.mark.parametrize(("took", "verdict"), [(0.0035, Verdict.PASS), (0.3, Verdict.INCONCLUSIVE)])
+def test_the_gateway_is_passed_and_never_failed_where_its_cores_are_not_known(took, verdict):
+    prometheus = exchange(rate=84)
+    for shard in ASR2.shards:
+        prometheus.observe("gw_request_duration_seconds", evenly(took), "me-shard-a", shard=shard)
+    load = by_hand(ASR2, prometheus)
+    assert judged(load, collected.adds, load).verdict is verdict
