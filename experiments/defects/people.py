@@ -121,7 +121,7 @@ DEFECTS = (
         plants=[
             Patch(
                 "k6/lib/config.js",
-                "  const profile = choice('PROFILE', ['full', 'quick']);\n",
+                "  const profile = choice('PROFILE', ['full', 'quick', ...Object.keys(PROFILES.like)]);\n",
                 "  const profile = 'quick';\n",
             )
         ],

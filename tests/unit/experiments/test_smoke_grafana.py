@@ -223,7 +223,7 @@ def test_what_is_no_url_of_one(url):
 
 
 def cluster(tmp_path, **lacking):
-    it = ClusterDeployment(SimpleNamespace(), SimpleNamespace(), SimpleNamespace(), tmp_path, ())
+    it = ClusterDeployment(SimpleNamespace(), SimpleNamespace(), SimpleNamespace(), tmp_path)
     it.lacking = lacking
     return it
 
