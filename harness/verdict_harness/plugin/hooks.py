@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         own = {"dest": options.dest(word.removeprefix("--")), **told}
         try:
             group.addoption(*options.spellings(word, taken), **own)
-        except (ValueError, argparse.ArgumentError):
+        except argparse.ArgumentError:  # of a plugin that went past pytest's groups
             group.addoption(*options.spellings(word, {word}), **own)
     parser.addini(
         "verdict_requirements",

@@ -304,6 +304,34 @@ def test_what_disturbed_the_run_disturbs_the_replay(judged):
     assert again.rejudged["comparison"]["same"] is True
 
 
+def test_a_verdict_that_is_gone_is_judged_anew_and_said_to_be_gone(judged, stored):
+    (stored().folder / "verdict.json").unlink()
+    again = judged("", "--judge", "runs/latest")
+    assert again.status == 10
+    assert again.rejudged["verdict"] == "CONDITIONAL"
+    assert again.rejudged["comparison"]["same"] is False
+    assert "NOT as recorded" in again.text
+
+
+def test_what_was_judged_again_and_cannot_be_written_is_told(judged, stored):
+    (stored().folder / "verdict.rejudged.json").mkdir()
+    again = judged("", "--judge", "runs/latest")
+    assert again.status == 10
+    (trouble,) = [line for line in again.text.splitlines() if line.startswith("trouble")]
+    assert "evidence could not be written" in trouble
+
+
+def test_an_older_run_says_nothing_of_the_code_that_judged_it(judged, stored):
+    folder = stored().folder
+    run = json.loads((folder / "run.json").read_text())
+    del run["code"]
+    (folder / "run.json").write_text(json.dumps(run))
+    reseal(folder)
+    again = judged("", "--judge", "runs/latest")
+    assert "other code" not in again.text
+    assert not [one for one in again.rejudged["comparison"]["differences"] if "code" in one]
+
+
 def test_an_interrupted_run_is_no_better_when_it_is_judged_again(judged):
     judged("""
         @criterion("A2.a")
