@@ -23,8 +23,9 @@ def server() -> Iterator[Fake]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             server.asked.append(self.path)
-            self.send_response(server.status)
-            self.end_headers()
+            if server.status:  # else it breaks off
+                self.send_response(server.status)
+                self.end_headers()
 
         def log_message(self, *args: object) -> None: ...
 
@@ -75,4 +76,12 @@ def test_where_it_may_not_delete_the_longest_look_back_is_waited_for(
 def test_others_data_is_never_deleted(server: Fake, slept: list[float], system: System) -> None:
     forget(server, system, ours=False)
     assert server.asked == []
+    assert sum(slept) == 30 + 120 + 15
+
+
+def test_a_prometheus_that_breaks_off_has_deleted_nothing(
+    server: Fake, slept: list[float], system: System
+) -> None:
+    server.status = 0
+    forget(server, system, ours=True)
     assert sum(slept) == 30 + 120 + 15
