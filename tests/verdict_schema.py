@@ -24,7 +24,8 @@ def read(path: Path) -> dict[str, Any]:
 
 def written(runs: Path) -> dict[Path, bytes]:
     """Return every conclusion below a folder of runs."""
-    return {path: path.read_bytes() for path in runs.glob("*/verdict*.json") if not path.parent.is_symlink()}
+    found = [path for path in runs.glob("*/verdict*.json") if not path.parent.is_symlink()]
+    return {path: path.read_bytes() for path in found if path.is_file()}
 
 
 def check(runs: Path, before: Mapping[Path, bytes]) -> None:

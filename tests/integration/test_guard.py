@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -14,8 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from verdict_harness.errors import CommandError, ServiceDied
+from verdict_harness.errors import CommandError, ServiceDied, Unsupported
 from verdict_harness.processes import Guarded, Plan, until
+from verdict_harness.processes import guarded as guarded_module
 
 # A service that is hard to end: one child ignores SIGTERM, one is stopped, one has double-forked into a
 # session of its own. Each writes its id into the current directory.
@@ -219,6 +221,55 @@ def test_freezing_the_dead_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ServiceDied):
         guarded.freeze()
     guarded.stop()
+
+
+def test_limiting_the_dead_is_an_error(tmp_path: Path) -> None:
+    guarded = Guarded(Plan(("true",), cwd=tmp_path, log=tmp_path / "log"))
+    guarded.wait(60)
+    with pytest.raises(ServiceDied, match="true has ended and can't be limited"):
+        guarded.share(0.5)
+    guarded.stop()
+    with pytest.raises(ServiceDied, match="true has ended and can't be limited"):
+        guarded.share(0.5)
+
+
+def test_where_no_share_can_be_given_it_is_said(at: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with grow(at) as guarded:
+        answer = {"done": "share", "error": "[Errno 22] Invalid argument"}
+        with monkeypatch.context() as patched:
+            patched.setattr(guarded, "_ask", lambda _request: answer)
+            with pytest.raises(Unsupported, match="no share of the CPU") as caught:
+                guarded.share(0.5)
+    assert caught.value.found == "[Errno 22] Invalid argument"
+
+
+def test_a_guard_that_hangs_is_ended_with_all_that_it_guards(
+    at: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guarded_module, "_END_SLACK", 0.2)
+    guarded = grow(at)
+    pids = tree_of(at)
+    os.kill(guarded.guard_pid, signal.SIGSTOP)
+    assert guarded.stop() == []
+    assert not any(alive(pid) for pid in (*pids.values(), guarded.guard_pid))
+
+
+def test_what_cannot_be_logged_is_not_started(at: Path) -> None:
+    """No socket is left open, which would be an error of this test."""
+    (at / "log").mkdir()
+    with pytest.raises(IsADirectoryError):
+        grow(at)
+    gc.collect()
+    assert not (at / "root.pid").exists()
+
+
+def test_detaching_the_dead_changes_nothing(tmp_path: Path) -> None:
+    guarded = Guarded(Plan(("false",), cwd=tmp_path, log=tmp_path / "log"))
+    assert guarded.wait(60) == 1
+    guarded.stop()
+    guarded.detach()
+    assert guarded.status == 1
+    assert not guarded.lost
 
 
 def test_detached_outlives_its_owner_until_its_guard_is_told(at: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -15,8 +16,8 @@ import httpx
 import psutil
 import pytest
 
-from verdict_harness.errors import ServiceDied, UsageError, WaitTimeout
-from verdict_harness.processes import until
+from verdict_harness.errors import HarnessError, ServiceDied, UsageError, WaitTimeout
+from verdict_harness.processes import Guarded, until
 from verdict_harness.systems import Capability, Command, LocalBackend, Place, Process, Service, System
 from verdict_harness.systems.local import LocalDeployment
 
@@ -203,6 +204,78 @@ def test_a_death_nobody_asked_for(tmp_path: Path) -> None:
             deployment.check()
     assert "ended by SIGKILL" in str(caught.value)
     assert "listening" in str(caught.value)
+
+
+@pytest.mark.usefixtures("no_prometheus")
+@pytest.mark.parametrize(
+    ("number", "whom", "said"),
+    [
+        (40, "process", "ended by signal 40"),  # it has no name
+        (signal.SIGKILL, "guard", "its guard was killed, and it with it"),
+    ],
+)
+def test_a_death_by_a_signal_says_whose(tmp_path: Path, number: int, whom: str, said: str) -> None:
+    with LocalBackend().deploy(System("s", (tiny(),)), tmp_path) as deployment:
+        guarded = deployment._running("tiny")
+        os.kill(guarded.pid if whom == "process" else guarded.guard_pid, number)
+        until("the death to be seen", partial(died, deployment), timeout=60)
+        with pytest.raises(ServiceDied, match="tiny died by itself") as caught:
+            deployment.check()
+        assert said in caught.value.found
+        for ask in (deployment.used, deployment.pause, lambda name: deployment.share(name, 0.5)):
+            with pytest.raises(ServiceDied, match="tiny does not run"):
+                ask("tiny")
+
+
+@pytest.mark.usefixtures("no_prometheus")
+def test_what_is_asked_of_what_is_not_there(tmp_path: Path) -> None:
+    with LocalBackend().deploy(System("s", (tiny(),)), tmp_path) as deployment:
+        with pytest.raises(UsageError, match="tiny has no port 'grpc'") as caught:
+            deployment.endpoint("tiny", "grpc")
+        assert caught.value.expected == "one of ['http']"
+        with pytest.raises(UsageError, match="there is no service 'tinny' in s") as caught:
+            deployment.logs("tinny")
+        assert "'tiny'" in caught.value.expected
+        (tmp_path / "logs" / "tiny.log").unlink()
+        assert deployment.logs("tiny") == ""
+        assert deployment.used("tiny") > 0
+
+
+def test_what_is_no_process_is_the_descriptions_mistake(tmp_path: Path) -> None:
+    system = System("s", (Service("disk", {"http": 80}, "http:/"),))
+    with (
+        pytest.raises(UsageError, match="disk can't run as a process of this machine"),
+        LocalBackend().deploy(system, tmp_path),
+    ):
+        pytest.fail("it must not come up")
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.usefixtures("no_prometheus")
+def test_a_system_that_cannot_be_left_up_is_taken_down(tmp_path: Path) -> None:
+    (tmp_path / "kept.json").mkdir()
+    before = ours()
+    with (
+        pytest.raises(HarnessError, match="the system could not be left up") as caught,
+        LocalBackend().deploy(System("s", (tiny(),)), tmp_path, keep=True),
+    ):
+        pass
+    assert "kept.json" in caught.value.found
+    assert ours() <= before
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.usefixtures("no_prometheus")
+def test_what_does_not_end_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process outlives SIGKILL that is not the kernel's prisoner, so that this one is made up."""
+    real = Guarded.stop
+    with (
+        pytest.raises(HarnessError, match="could not be ended") as caught,
+        LocalBackend().deploy(System("s", (tiny(),)), tmp_path),
+    ):
+        monkeypatch.setattr(Guarded, "stop", lambda guarded: [*real(guarded), 4711])
+    assert caught.value.found == "process ids [4711]"
+    assert len(caught.value.__notes__) == 1, "the other one, too"
 
 
 @pytest.mark.usefixtures("no_prometheus")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,14 +21,15 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from verdict_harness.errors import ProgramError
+from tests.integration import tiny_program
+from verdict_harness.errors import CommandError, ProgramError
 from verdict_harness.processes import run, until
-from verdict_harness.programs import NAMES, locate, provide, wheels
+from verdict_harness.programs import NAMES, golang, locate, provide, wheels
 from verdict_harness.programs.model import Making
 from verdict_harness.programs.task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 HERE = Path(__file__).parent
 
@@ -99,10 +101,7 @@ class Tiny:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.cache = root / "cache"
-        run(
-            [sys.executable, "-c", "import sys, tiny_program as t; t.write_proxy(t.Path(sys.argv[1]))", root],
-            cwd=HERE,
-        )
+        tiny_program.write_proxy(root)
         self.env = {
             **os.environ,
             "VERDICT_HARNESS_CACHE": str(self.cache),
@@ -231,6 +230,67 @@ def test_a_closed_proxy_says_which_setting_to_look_at(tiny: Tiny, closed_port: i
         assert ("disabled by GOPROXY=off" if proxy == "off" else "connection refused") in out
 
 
+@pytest.fixture
+def repinned(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Make the tiny program's pins anew; returns where they are."""
+    monkeypatch.setattr(golang, "PINS", tiny.root / "pins")
+    for name in ("GOPROXY", "GONOSUMDB"):
+        monkeypatch.setenv(name, tiny.env[name])
+
+    def go(version: str = "v1.2.3") -> Path:
+        scratch = tmp_path / "scratch"
+        scratch.mkdir()
+        module = "example.test/tiny"
+        golang.repin(provide("go"), "tiny", f"{module}@{version}", (module,), scratch)
+        return tiny.root / "pins" / "tiny"
+
+    return go
+
+
+def test_pins_made_anew_vouch_for_the_same_content(tiny: Tiny, repinned: Callable[..., Path]) -> None:
+    pins = tiny.root / "pins" / "tiny"
+    sums = sorted((pins / "go.sum").read_text().splitlines())
+    (pins / "go.sum").unlink()
+    assert sorted((repinned() / "go.sum").read_text().splitlines()) == sums
+    said = (pins / "go.mod").read_text()
+    assert "tool example.test/tiny\n" in said
+    assert "require example.test/tiny v1.2.3" in said
+    assert "\ngo 1.24.0\n" in said
+
+
+def test_what_a_module_replaces_is_replaced_in_its_pins(tiny: Tiny, repinned: Callable[..., Path]) -> None:
+    """Go heeds these words in the main module only, and the main module is that of the pins."""
+    words = "require example.test/part v1.0.0\n\nreplace example.test/part => example.test/better v1.1.0\n"
+    module = {
+        "go.mod": f"module example.test/tiny\n\ngo 1.25.0\n\n{words}",
+        "main.go": 'package main\n\nimport "example.test/part"\n\nfunc main() { println(part.Name) }\n',
+    }
+    better = {
+        "go.mod": "module example.test/part\n\ngo 1.24.0\n",
+        "part.go": 'package part\n\nconst Name = "better"\n',
+    }
+    tiny_program.serve(tiny.root / "proxy", "example.test/tiny", "v1.3.0", module)
+    tiny_program.serve(tiny.root / "proxy", "example.test/better", "v1.1.0", better)
+    pins = repinned("v1.3.0")
+    said = (pins / "go.mod").read_text()
+    assert "example.test/tiny v1.3.0" in said
+    assert "replace example.test/part => example.test/better v1.1.0" in said
+    assert "\ngo 1.25.0\n" in said
+    assert "example.test/better v1.1.0 h1:" in (pins / "go.sum").read_text()
+
+
+def test_pins_of_a_module_that_is_not_there_stay_as_they_were(
+    tiny: Tiny, repinned: Callable[..., Path]
+) -> None:
+    pins = tiny.root / "pins" / "tiny"
+    before = {path.name: path.read_text() for path in pins.iterdir()}
+    with pytest.raises(CommandError) as caught:
+        repinned("v9.9.9")
+    assert "example.test/tiny@v9.9.9" in str(caught.value)
+    assert "no such file" in caught.value.found
+    assert {path.name: path.read_text() for path in pins.iterdir()} == before
+
+
 WITHOUT_PRIVILEGE = """
 import ctypes, os, sys
 if os.geteuid() == 0:  # root writes where it may not unless it gives that up
@@ -336,3 +396,38 @@ def test_a_closed_index_says_which_setting_to_look_at(
     assert caught.value.expected == "an answer from the registry"
     assert "refused" in caught.value.found
     assert "PIP_INDEX_URL" in caught.value.todo
+
+
+def test_a_wheel_is_pinned_by_the_content_that_each_platform_gets(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wheels, "_PLATFORMS", ("manylinux_2_17_x86_64", "macosx_12_0_arm64"))
+    wheels.repin("tiny.txt", "tiny-wheel", "1.0", tmp_path)
+    sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    header, *words = (tmp_path / "tiny.txt").read_text().splitlines()
+    assert header.startswith("# Written by")
+    assert words == ["tiny-wheel==1.0 \\", f"    --hash=sha256:{sha256}"], "one wheel for both, named once"
+    # each has its own, and musllinux none
+    native = [wheel.with_name(f"tiny_wheel-1.0-py3-none-{platform}.whl") for platform in wheels._PLATFORMS]
+    shutil.copyfile(wheel, native[0])
+    wheel.rename(native[1])
+    with zipfile.ZipFile(native[1], "a") as archive:
+        archive.writestr("tiny_wheel/native", "native")
+    monkeypatch.setattr(wheels, "_PLATFORMS", ("musllinux_1_2_x86_64", *wheels._PLATFORMS))
+    wheels.repin("tiny.txt", "tiny-wheel", "1.0", tmp_path)
+    assert re.findall(r"sha256:(\w+)", (tmp_path / "tiny.txt").read_text()) == [
+        hashlib.sha256(path.read_bytes()).hexdigest() for path in native
+    ]
+
+
+def test_where_no_platform_has_a_wheel_the_pin_stays_as_it_was(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wheels, "_PLATFORMS", ("manylinux_2_17_x86_64",))
+    wheel.unlink()
+    before = (tmp_path / "tiny.txt").read_text()
+    with pytest.raises(ProgramError, match=r"no wheel of tiny-wheel 1\.0 was found") as caught:
+        wheels.repin("tiny.txt", "tiny-wheel", "1.0", tmp_path)
+    assert "No matching distribution" in caught.value.found
+    assert "PIP_INDEX_URL" in caught.value.todo
+    assert (tmp_path / "tiny.txt").read_text() == before

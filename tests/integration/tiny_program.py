@@ -30,13 +30,7 @@ func main() { println("tiny 1.2.3") }
 def write_proxy(root: Path) -> None:
     """Write a module proxy that serves the tiny module, and pins that name it."""
     files = {"go.mod": f"module {MODULE}\n\ngo 1.24.0\n", "main.go": SOURCE}
-    served = root / "proxy" / MODULE / "@v"
-    served.mkdir(parents=True)
-    (served / f"{VERSION}.mod").write_text(files["go.mod"])
-    (served / f"{VERSION}.info").write_text(f'{{"Version": "{VERSION}"}}')
-    with zipfile.ZipFile(served / f"{VERSION}.zip", "w") as archive:
-        for name, text in files.items():
-            archive.writestr(f"{MODULE}@{VERSION}/{name}", text)
+    serve(root / "proxy", MODULE, VERSION, files)
     pins = root / "pins" / "tiny"
     pins.mkdir(parents=True)
     (pins / "go.mod").write_text(
@@ -45,6 +39,17 @@ def write_proxy(root: Path) -> None:
     whole = _hash({f"{MODULE}@{VERSION}/{name}": text for name, text in files.items()})
     alone = _hash({"go.mod": files["go.mod"]})
     (pins / "go.sum").write_text(f"{MODULE} {VERSION} {whole}\n{MODULE} {VERSION}/go.mod {alone}\n")
+
+
+def serve(proxy: Path, module: str, version: str, files: dict[str, str]) -> None:
+    """Let a module proxy of files serve one more module, or one more version of it."""
+    served = proxy / module / "@v"
+    served.mkdir(parents=True, exist_ok=True)
+    (served / f"{version}.mod").write_text(files["go.mod"])
+    (served / f"{version}.info").write_text(f'{{"Version": "{version}"}}')
+    with zipfile.ZipFile(served / f"{version}.zip", "w") as archive:
+        for name, text in files.items():
+            archive.writestr(f"{module}@{version}/{name}", text)
 
 
 def _hash(files: dict[str, str]) -> str:

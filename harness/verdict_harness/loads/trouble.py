@@ -6,16 +6,17 @@ numbers, and makes them bad.
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import re
-import signal
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..processes import signal_name
 from ..samples import Trouble
 from .raw import Raw, Tally
 
@@ -162,7 +163,7 @@ def _of_exit(ending: Ending) -> list[str]:
     if status is None:
         return ["how k6 ended is not known"]
     if status < 0:
-        return [f"k6 was ended by {_signal_name(-status)}"]
+        return [f"k6 was ended by {signal_name(-status)}"]
     meaning = _EXITS.get(status, "it failed")
     said = f"; it said: {ending.log.errors[-1]}" if ending.log.errors else ""
     return [f"k6 ended with exit status {status}: {meaning}{said}"]
@@ -248,17 +249,10 @@ def _most(counter: Counter[str]) -> str:
     return ", ".join(f"{text} ({count} times)" for text, count in counter.most_common(2)) or "no reason given"
 
 
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
 def _unquoted(text: str) -> str:
     if not text.startswith('"'):
         return text
     try:
-        return str(json.loads(text))
-    except ValueError:
+        return str(ast.literal_eval(text))  # Go quotes as Python does, and not quite as JSON
+    except (SyntaxError, ValueError):  # a line that breaks off
         return text.strip('"')

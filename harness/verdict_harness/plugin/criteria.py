@@ -272,7 +272,7 @@ class Criteria(terminal.Beside):
             if files:
                 junit.settle(source, list(dict.fromkeys(files)), outcome.judged, junit.facts(outcome))
         except EvidenceError as error:
-            ours.breaks(error)
+            ours.unwritten(error)
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

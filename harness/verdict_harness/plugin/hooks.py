@@ -7,6 +7,7 @@ have taken: see :mod:`~verdict_harness.plugin.options`.
 
 from __future__ import annotations
 
+import argparse
 import os
 import types
 from collections.abc import Generator, Iterator
@@ -36,8 +37,11 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     taken = {name for group in groups for option in group.options for name in option.names()}
     group = parser.getgroup("verdicts", "criteria and their verdicts")
     for word, told in TABLE.items():
-        dest = options.dest(word.removeprefix("--"))
-        group.addoption(*options.spellings(word, taken), dest=dest, **told)
+        own = {"dest": options.dest(word.removeprefix("--")), **told}
+        try:
+            group.addoption(*options.spellings(word, taken), **own)
+        except argparse.ArgumentError:  # of a plugin that went past pytest's groups
+            group.addoption(*options.spellings(word, {word}), **own)
     parser.addini(
         "verdict_requirements",
         "TOML file that lists the criteria of each requirement: a run of fewer has not judged it whole",

@@ -156,14 +156,22 @@ class Session:
         for trial in self._trials.values():
             if not trial.over:
                 trial.judge.demote(why_not)
-        if not self.run.replaying:
-            self._seal()
-        self.outcome = self._outcome()
         if self.run.replaying:
-            self._compare(self.outcome)
+            self._compare(self._outcome())
         else:
+            self._seal()
+        return self._conclude()
+
+    def unwritten(self, error: EvidenceError) -> None:
+        """Note that a conclusion could not be written once the run had ended; the others say so."""
+        self.breaks(error)
+        self._conclude()
+
+    def _conclude(self) -> report.Outcome:
+        self.outcome = self._outcome()
+        if not self.run.replaying:
             self._write(VERDICT, report.document(self.outcome))
-            if self.broken and self.broken not in self.troubles:
+            if self.broken and self.broken not in self.outcome.troubles:
                 self.outcome = self._outcome()
             self._write_report(self.outcome)
         return self.outcome

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .. import _later
 from . import command, environment, interrupt, progress
-from .command import Cancelled, Completed, run, tail
+from .command import Cancelled, Completed, run, signal_name, tail
 
 if TYPE_CHECKING:
     from . import web
@@ -53,6 +53,7 @@ __all__ = [
     "progress",
     "run",
     "running",
+    "signal_name",
     "tail",
     "until",
     "web",

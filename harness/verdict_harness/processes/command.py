@@ -240,12 +240,19 @@ def _failure(completed: Completed, cwd: Path | None, how: str, expected: str) ->
 
 
 def _status(status: int) -> str:
-    if status >= 0:
-        return f"exit status {status}"
+    return f"exit status {status}" if status >= 0 else signal_name(-status)
+
+
+def signal_name(number: int) -> str:
+    """Return a signal as people know it; those for real time have no names.
+
+    >>> signal_name(9), signal_name(77)
+    ('SIGKILL', 'signal 77')
+    """
     try:
-        return signal.Signals(-status).name
+        return signal.Signals(number).name
     except ValueError:
-        return f"signal {-status}"
+        return f"signal {number}"
 
 
 def _shown(argv: tuple[str, ...], cwd: Path | None) -> str:

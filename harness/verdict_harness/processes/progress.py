@@ -11,6 +11,7 @@ and nothing is written into them.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 import threading
@@ -98,10 +99,13 @@ def _columns(terminal: TextIO) -> int:
 
 
 def _own_stderr() -> TextIO:
-    try:
-        stream = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
-    except OSError:
-        return sys.stderr
+    descriptor = -1
+    if sys.__stderr__ is not None:  # else it was closed when Python began: 2 may be another file by now
+        with contextlib.suppress(OSError):  # it was closed since
+            descriptor = os.dup(2)
+    if descriptor < 0:
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+    stream = os.fdopen(descriptor, "w", encoding="utf-8", errors="replace")
     atexit.register(stream.close)
     return stream
 

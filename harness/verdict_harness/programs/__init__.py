@@ -98,7 +98,9 @@ def _provide(spec: Spec, cancelled: threading.Event) -> Program:
     program = found.program or in_cache(spec)
     if program is None:
         raise ProgramError(
-            f"{spec.name} vanished from the cache as soon as it was made", where=str(store.entry(spec.recipe))
+            f"{spec.name} vanished from the cache as soon as it was made",
+            where=str(store.entry(spec.recipe)),
+            todo="try again, and let nothing empty the cache meanwhile",
         )
     return program
 

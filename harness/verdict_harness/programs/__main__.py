@@ -35,7 +35,7 @@ def main(words: list[str] | None = None) -> int:
         if options.command == "lock":
             unknown = set(options.names) - set(recipes)
             if unknown:
-                lock.error(f"unknown: {', '.join(sorted(unknown))}")
+                lock.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(recipes)}")
             for name in options.names or recipes:
                 _lock(name)
             return 0

@@ -183,7 +183,7 @@ class _Fetcher:
                 f"{path.name} is not the file that was pinned",
                 expected=f"SHA-256 {jar.sha256}",
                 found=f"SHA-256 {found}",
-                where=f"{jar.coordinate} from {self._where()}",
+                where=f"{jar.coordinate} from {_asked(self._context)}",
             )
         return path
 
@@ -200,19 +200,11 @@ class _Fetcher:
                     raise disk_error(error, f"{path.name} could not be stored", path.parent) from error
                 if left:
                     continue
-                raise ProgramError(
-                    f"{jar.coordinate} could not be downloaded",
-                    expected="an answer from a Maven repository",
-                    found=_redacted(str(error)),
-                    where=self._where(),
-                    todo=_NETWORK,
+                raise _unanswered(
+                    f"{jar.coordinate} could not be downloaded", error, self._context
                 ) from error
             else:
                 return
-
-    def _where(self) -> str:
-        """Say which repositories were asked."""
-        return _redacted(", ".join(self._context.remote_repos.values()))
 
     def _check(self) -> None:
         self._task.check()
@@ -238,6 +230,21 @@ class _Stopped(Exception):  # noqa: N818 - never seen: what made the others stop
     """Another jar could not be had, so this one is not wanted any more."""
 
 
+def _unanswered(what: str, error: Exception, context: MavenContext) -> ProgramError:
+    return ProgramError(
+        what,
+        expected="an answer from a Maven repository",
+        found=_redacted(str(error)),
+        where=_asked(context),
+        todo=_NETWORK,
+    )
+
+
+def _asked(context: MavenContext) -> str:
+    """Say which repositories were asked."""
+    return _redacted(", ".join(context.remote_repos.values()))
+
+
 def _redacted(text: str) -> str:
     """Return ``text`` without the passwords that URLs may hold.
 
@@ -260,11 +267,23 @@ def repin(pins: str, coordinates: tuple[str, ...], alone: tuple[str, ...], work:
         coordinates: ``group:artifact:version``.
         alone: likewise, but taken without what they need.
         work: for what is fetched.
+
+    Raises:
+        ProgramError: jgo is not installed, or something can't be had; the lock is as it was.
     """
     _need_jgo()
+    context = _context(work)
+    try:
+        lines = _resolved(context, coordinates, alone)
+    except (OSError, RuntimeError) as error:
+        raise _unanswered(f"what belongs into {pins} could not be resolved", error, context) from error
+    (PINS / pins).write_text(_HEADER + "".join(sorted(lines)))
+
+
+def _resolved(context: MavenContext, coordinates: tuple[str, ...], alone: tuple[str, ...]) -> list[str]:
+    """Return the lines of the lock."""
     from jgo.parse import Coordinate  # noqa: PLC0415 - as said above
 
-    context = _context(work)
     wanted = [replace(Coordinate.parse(text), scope="compile") for text in coordinates]
     given, needed = context.resolver.resolve([context.create_dependency(item) for item in wanted])
     lines = []
@@ -274,4 +293,4 @@ def repin(pins: str, coordinates: tuple[str, ...], alone: tuple[str, ...], work:
         path = artifact.resolve()
         coordinate = f"{artifact.groupId}:{artifact.artifactId}:{artifact.version}"
         lines.append(f"{coordinate} {_sha256(path)} {path.stat().st_size}\n")
-    (PINS / pins).write_text(_HEADER + "".join(sorted(lines)))
+    return lines

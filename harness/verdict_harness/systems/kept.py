@@ -62,7 +62,7 @@ def stop(directory: Path) -> list[str]:
     """Stop what was left up and remove its state; return the names of the services that still ran.
 
     Raises:
-        UsageError: nothing was left up there.
+        UsageError: nothing was left up there, or what was can't be read.
         HarnessError: something would not end; the file stays, so that the command can be repeated.
     """
     file = directory / _FILE
@@ -75,6 +75,14 @@ def stop(directory: Path) -> list[str]:
             found=f"no {_FILE}",
             where=str(directory),
         ) from None
+    except ValueError as error:
+        raise UsageError(
+            "what was left up there can't be read",
+            expected="JSON, as --keep wrote it",
+            found=str(error),
+            where=str(file),
+            todo=f"end the processes whose directory is below {directory / 'state'} by hand",
+        ) from error
     stopped, left = [], []
     for wave in content["stop_in_this_order"]:
         guards, processes = [], []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from ..errors import HarnessError, InstrumentDied, ServiceDied, UsageError, WaitTimeout, named
-from ..processes import Guarded, Pending, Plan, Ports, environment, progress, until
+from ..processes import Guarded, Pending, Plan, Ports, environment, progress, signal_name, until
 from . import kept, prometheus
 from .ready import answers
 from .system import Capability, Command, Endpoint, Process, Service, System
@@ -388,7 +387,7 @@ def _ending(status: int, *, lost: bool) -> str:
         return "its guard was killed, and it with it"
     if status >= 0:
         return f"exit status {status}"
-    return f"ended by {signal.Signals(-status).name}"
+    return f"ended by {signal_name(-status)}"
 
 
 def _survivors(part: _Part, left: list[int]) -> HarnessError:

@@ -31,7 +31,7 @@ def expressions(rules: Path) -> dict[str, str]:
             for rule in group["rules"]
             if "record" in rule
         }
-    except (yaml.YAMLError, LookupError, TypeError, ValueError) as error:
+    except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError) as error:
         raise UsageError(
             "the recording rules can't be read",
             expected="groups: [{name: …, rules: [{record: …, expr: …}]}], in YAML",

@@ -80,6 +80,12 @@ def test_a_signal_is_named() -> None:
         run(python("import os; os.kill(os.getpid(), 9)"))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="signals without a name are Linux's")
+def test_a_signal_that_has_no_name_has_its_number() -> None:
+    with pytest.raises(CommandError, match="signal 40"):
+        run(python("import os; os.kill(os.getpid(), 40)"))
+
+
 def test_a_missing_program_says_which_and_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(CommandError) as caught:
         run([tmp_path / "absent", "--flag"])

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
 from experiments.exchange import MULTI
-from verdict_harness.errors import Unsupported, UsageError
+from verdict_harness.errors import ServiceDied, Unsupported, UsageError
 from verdict_harness.loads import words
 from verdict_harness.plugin.backends import NAMES, backend
 from verdict_harness.processes import web
 from verdict_harness.processes.environment import shown
-from verdict_harness.systems import Address, Endpoint, ExternalBackend, Service, System
+from verdict_harness.systems import Address, Endpoint, ExternalBackend, Service, System, external
 from verdict_harness.systems.external import ExternalDeployment, _read
 
 SYSTEM = System(
@@ -112,6 +115,60 @@ def test_nothing_is_done_to_what_is_not_ours(what: str) -> None:
     assert ExternalBackend().capabilities == frozenset()
     with pytest.raises(Unsupported, match=f"can't {what} web"):
         getattr(deployment(WEB_URL="http://h"), what)("web")
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda one: one.share("web", 0.5), "can't give a share of the CPU to web"),
+        (lambda one: one.used("web"), "can't tell the CPU of web"),
+    ],
+)
+def test_nothing_is_known_of_its_processes(ask: Callable[[ExternalDeployment], object], said: str) -> None:
+    with pytest.raises(Unsupported, match=said):
+        ask(deployment(WEB_URL="http://h"))
+
+
+def test_k6_reaches_it_as_the_harness_does() -> None:
+    one = deployment(WEB_URL="http://h:1234", BOOTSTRAP="b:9092")
+    assert one.inside("web") == one.endpoint("web") == Endpoint("h", 1234)
+    assert one.inside("broker", "kafka") == Endpoint("b", 9092)
+    with pytest.raises(Unsupported, match="is not known"):
+        one.inside("edge")
+    assert "outside of the harness" in one.logs("web")
+
+
+def test_a_service_that_no_longer_listens_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(external, "_LOOK", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        one = deployment(WEB_URL=f"http://{address}")
+        one.check()
+    with pytest.raises(ServiceDied, match="web is gone") as caught:
+        one.check()
+    assert caught.value.where == address
+    assert caught.value.found == "connection refused"
+
+
+def test_what_is_slow_to_accept_is_not_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its queue of connections is full, as where a service hangs: the load will tell."""
+    monkeypatch.setattr(external, "_LOOK", 0.0)
+    monkeypatch.setattr(external, "_TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as others:
+        address = server.getsockname()
+        with suppress(TimeoutError):
+            while True:
+                others.enter_context(socket.create_connection(address, timeout=0.2))
+        with pytest.raises(TimeoutError):
+            socket.create_connection(address, timeout=0.2)
+        deployment(WEB_URL=f"http://127.0.0.1:{address[1]}").check()
+
+
+def test_it_is_not_looked_for_all_the_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        one = deployment(WEB_URL=f"http://127.0.0.1:{server.getsockname()[1]}")
+        one.check()
+    one.check()  # too soon to have looked again
 
 
 def test_the_registry() -> None:

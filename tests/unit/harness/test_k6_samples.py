@@ -10,48 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.raw_samples import HEADER, request, row, written
 from verdict_harness.errors import EvidenceError
 from verdict_harness.loads import Load
 from verdict_harness.loads.arrivals import Arrivals, Ramp
 from verdict_harness.loads.raw import Raw, figures, percentile
 from verdict_harness.loads.reading import read
 from verdict_harness.samples import Trouble, Window
-
-HEADER = (
-    "metric_name,timestamp,metric_value,check,error,error_code,expected_response,group,method,name,proto,scenario,"
-    "service,status,subproto,tls_version,url,extra_tags,metadata"
-)
-
-
-def row(  # noqa: PLR0917
-    metric: str,
-    at: float,
-    value: float,
-    name: str = "order",
-    group: str = "",
-    status: str = "200",
-    error: str = "",
-    extra: str = "",
-    metadata: str = "",
-) -> str:
-    begin = f"{metric},{at * 1e6:.0f},{value},,{error},,true,{group},POST,{name}"
-    return f"{begin},HTTP/1.1,s,,{status},,,{name},{extra},{metadata}"
-
-
-def request(at: float, ms: float, **more: str) -> list[str]:
-    failed = float(more.get("status", "200") != "200")
-    return [
-        row("http_reqs", at, 1, **more),
-        row("http_req_duration", at, ms, **more),
-        row("http_req_waiting", at, ms, **more),
-        row("http_req_failed", at, failed, **more),
-    ]
-
-
-def written(at: Path, lines: list[str]) -> Path:
-    path = at / "raw.csv.gz"
-    path.write_bytes(gzip.compress("\n".join([HEADER, *lines, ""]).encode()))
-    return path
 
 
 def test_ids_and_the_seconds_in_which_requests_began(tmp_path: Path) -> None:

@@ -212,6 +212,22 @@ def test_the_log(tmp_path: Path) -> None:
     assert read_log(tmp_path / "none") == Log()
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ('"colours: \\x1b[31mred\\x1b[0m, \\a"', "colours: \x1b[31mred\x1b[0m, \a"),  # Go's words, not JSON's
+        ('"ü and \\u00e9"', "ü and é"),
+        ('"said \\"no\\""', 'said "no"'),
+        ('"it breaks', "it"),  # k6 was killed as it wrote
+        ("plain", "plain"),
+    ],
+)
+def test_what_k6_quotes_is_read_as_it_was_said(tmp_path: Path, written: str, read: str) -> None:
+    log = tmp_path / "log"
+    log.write_text(f'time="t" level=error msg={written}')
+    assert read_log(log).errors == (read,)
+
+
 @pytest.mark.parametrize("content", [None, "", "[]", '{"metrics": 1}', '{"other": {}}', '{"metrics": {"a'])
 def test_no_summary(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "summary.json"

@@ -124,6 +124,23 @@ def test_words_that_another_plugin_has_are_its_own(judged, installed, pytester, 
     assert (ended.verdict["profile"], ended.verdict["backend"]) == ("quick", "external")
 
 
+def test_a_word_that_another_plugin_told_argparse_itself_is_its_own(judged, installed):
+    adds = 'parser.optparser.add_argument("--profile", action="store_true")'
+    installed("a_loner", f"def pytest_addoption(parser): {adds}")
+    ended = judged(
+        """
+        @criterion("A2.p99")
+        def test_p99(judge, run, pytestconfig):
+            assert pytestconfig.option.profile is True
+            judge(p99(1), LIMIT)
+        """,
+        "--profile",
+        "--verdict-profile=quick",
+    )
+    assert (ended.status, ended.verdicts) == (0, {"A2.p99": "PASS"}), ended.text
+    assert ended.verdict["profile"] == "quick"
+
+
 def test_a_plugin_that_was_not_asked_for_stays_away(pytester, installed, monkeypatch):
     installed("a_profiler", OTHER)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")

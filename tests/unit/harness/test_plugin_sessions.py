@@ -2,10 +2,11 @@
 
 import json
 import re
+from contextlib import contextmanager
 
 import pytest
 
-from verdict_harness.errors import UsageError
+from verdict_harness.errors import EvidenceError, UsageError
 
 PASSING = """
 @criterion("A2.p99")
@@ -475,3 +476,108 @@ def test_a_disk_that_is_full_ends_the_session_with_what_is_known(pytester, monke
     )  # the last that could be written
     assert {one["verdict"] for one in left["criteria"]} == {"PASS", "INCONCLUSIVE"}
     assert left["finished"] is None
+
+
+UNWRITABLE = """
+@pytest.fixture(scope="session")
+def spoilt(run):
+    yield
+    (run.directory / "{name}").unlink(missing_ok=True)
+    (run.directory / "{name}").mkdir()
+
+@criterion("A2.p99")
+def test_p99(judge, run, spoilt):
+    judge(p99(run.evidence.fact("a", lambda: 1)), LIMIT)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("verdict.json", ()),
+        ("manifest.json", ()),
+        ("junit.xml", ()),
+        ("junit.xml", ("--junitxml", "theirs.xml")),
+    ],
+)
+def test_a_conclusion_that_cannot_be_written_is_told_and_is_no_pass(judged, name, words):
+    """A folder stands where the file should."""
+    ended = judged(UNWRITABLE.format(name=name), *words)
+    assert ended.status == 10
+    assert "INTERNALERROR" not in ended.text
+    table = ended.text[ended.text.index("= verdicts") :]
+    assert re.search(r"trouble +evidence could not be written \(.*Is a directory", table)
+    assert ("the run can't be judged again" in table) is (name == "manifest.json")
+    assert re.search(r"A2\.p99 .* PASS ", table), "what was measured stands"
+    assert re.search(r"run +INCONCLUSIVE", table)
+    assert "evidence could not be written" in (ended.folder / "report.html").read_text()
+    if name != "verdict.json":
+        assert (ended.verdict["verdict"], ended.verdicts) == ("INCONCLUSIVE", {"A2.p99": "PASS"})
+        assert ended.verdict["troubles"][0].startswith("evidence could not be written")
+
+
+def test_a_run_that_cannot_begin_is_a_usage_error(judged, monkeypatch):
+    def refuse(path, _document):
+        raise EvidenceError("evidence could not be written: the disk is full", where=str(path))
+
+    monkeypatch.setattr("verdict_harness.plugin.session.write_json", refuse)
+    ended = judged(PASSING)
+    assert ended.status == pytest.ExitCode.USAGE_ERROR
+    assert "ERROR: evidence could not be written: the disk is full" in ended.text
+    assert "verdict.json" in ended.text
+    ended.result.assert_outcomes()
+
+
+def test_a_disk_that_is_full_when_a_fact_comes_ends_the_run(judged):
+    ended = judged("""
+        import errno, os
+
+        @criterion("A2.first")
+        def test_first(judge, run, monkeypatch):
+            def full(_descriptor):
+                raise OSError(errno.ENOSPC, "No space left on device")
+            with monkeypatch.context() as patched:
+                patched.setattr(os, "fsync", full)
+                judge(p99(run.evidence.fact("a", lambda: 1)), LIMIT)
+
+        @criterion("A2.second")
+        def test_second(judge):
+            judge(p99(1), LIMIT)
+        """)
+    assert ended.status == 10
+    assert ended.verdicts == {"A2.first": "INCONCLUSIVE", "A2.second": "INCONCLUSIVE"}
+    assert ended.criterion("A2.first")["reason"].startswith("evidence could not be written: the disk is full")
+    assert ended.criterion("A2.second")["reason"].startswith("not judged: evidence could not be written")
+    (trouble,) = ended.verdict["troubles"]
+    assert "No space left on device" in trouble
+
+
+def test_what_a_test_printed_stands_below_why_it_is_inconclusive(judged):
+    ended = judged("""
+        @criterion("A2.p99")
+        def test_p99(judge):
+            print("the target had been silent since 12:00")
+            judge(Empty("up", "no series"), LIMIT)
+        """)
+    shown = ended.text[ended.text.index("= INCONCLUSIVE =") : ended.text.index("= verdicts =")]
+    assert re.search(r"- Captured stdout call -+\nthe target had been silent since 12:00\n", shown)
+
+
+def test_a_backend_that_keeps_something_gives_it_back_at_the_end(judged, monkeypatch):
+    told = []
+
+    @contextmanager
+    def keeping(_name, _options):
+        told.append("opened")
+        yield object()
+        told.append("closed")
+
+    monkeypatch.setattr("verdict_harness.plugin.backends.backend", keeping)
+    ended = judged("""
+        @criterion("A2.a")
+        def test_a(judge, backend): judge(p99(1), LIMIT)
+
+        @criterion("A2.b")
+        def test_b(judge, backend): judge(p99(1), LIMIT)
+        """)
+    assert (ended.status, told) == (0, ["opened", "closed"])

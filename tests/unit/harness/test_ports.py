@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -106,3 +107,69 @@ def test_the_one_that_is_wished_if_it_is_free(tmp_path: Path) -> None:
         mine.release()
         assert mine.reserve(free) == free
         assert yours.reserve(free) != free
+
+
+def test_a_lock_file_that_may_only_be_read_locks_as_well(
+    one_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where another user made it, in a directory in which the kernel protects such files."""
+    real = os.open
+
+    def protected(path: os.PathLike[str], flags: int, *mode: int) -> int:
+        if flags & os.O_CREAT:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, flags, *mode)
+
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / str(one_port)).touch()
+    monkeypatch.setattr(ports.os, "open", protected)
+    with Ports(tmp_path / "p") as mine, Ports(tmp_path / "p") as yours:
+        assert mine.reserve() == one_port
+        with pytest.raises(HarnessError, match="no free port"):
+            yours.reserve()
+
+
+@pytest.mark.usefixtures("one_port")
+def test_a_lock_file_that_may_not_even_be_read_is_somebody_elses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: os.PathLike[str], *_: int) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with Ports(tmp_path / "p") as mine:
+        monkeypatch.setattr(ports.os, "open", refused)
+        with pytest.raises(HarnessError, match="no free port"):
+            mine.reserve()
+
+
+@pytest.mark.parametrize("number", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
+def test_a_machine_without_ipv6_has_ports_too(
+    one_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    class WithoutIPv6(socket.socket):
+        def bind(self, address: tuple[str, int]) -> None:
+            if self.family == socket.AF_INET6:
+                raise OSError(number, os.strerror(number))
+            super().bind(address)
+
+    monkeypatch.setattr(ports.socket, "socket", WithoutIPv6)
+    with Ports(tmp_path / "p") as mine:
+        assert mine.reserve() == one_port
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("32768\t60999\n", range(32_768, 61_000)),
+        ("", range(49_152, 65_536)),
+        (None, range(49_152, 65_536)),
+    ],
+)
+def test_the_ephemeral_range_is_the_kernels_or_that_of_iana(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str | None, found: range
+) -> None:
+    path = tmp_path / "ip_local_port_range"
+    if said is not None:
+        path.write_text(said)
+    monkeypatch.setattr(ports, "_EPHEMERAL", path)
+    assert ports._ephemeral() == found

@@ -218,42 +218,60 @@ def test_without_what_reads_maven_it_is_said_how_to_get_it(
         assert "KAFKA_LIBS" in caught.value.todo
 
 
-def pom(coordinate: str, *needs: tuple[str, str]) -> bytes:
-    group, artifact, version = coordinate.split(":")
-    wanted = "".join(
-        "<dependency>"
-        + "".join(
-            f"<{tag}>{text}</{tag}>"
-            for tag, text in zip(
-                ("groupId", "artifactId", "version", "scope"), [*need.split(":"), scope], strict=True
-            )
-        )
-        + "</dependency>"
-        for need, scope in needs
+def pom(coordinate: str, needs: dict[str, str] | None = None) -> bytes:
+    """What an artifact says of itself: its coordinate, and what it needs, by scope."""
+
+    def named(text: str) -> str:
+        parts = zip(("groupId", "artifactId", "version"), text.split(":"), strict=True)
+        return "".join(f"<{tag}>{part}</{tag}>" for tag, part in parts)
+
+    asked = "".join(
+        f"<dependency>{named(other)}<scope>{scope}</scope></dependency>"
+        for other, scope in (needs or {}).items()
     )
     return (
-        "<project><modelVersion>4.0.0</modelVersion>"
-        f"<groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version>"
-        f"<dependencies>{wanted}</dependencies></project>"
+        f"<project><modelVersion>4.0.0</modelVersion>{named(coordinate)}"
+        f"<dependencies>{asked}</dependencies></project>"
     ).encode()
 
 
-def test_a_lock_is_written_anew_with_what_is_needed_to_run_and_nothing_else(
-    repository: Repository, making: Making
+def test_pins_made_anew_hold_what_was_asked_for_and_all_that_it_needs(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, runs, tests, alone, not_taken = list(JARS)[:5]
-    for name, needs in {
-        first: ((runs, "runtime"), (tests, "test")),
-        runs: (),
-        tests: (),
-        alone: ((not_taken, "compile"),),
-    }.items():
-        repository.files[_url_path(name).replace(".jar", ".pom")] = pom(name, *needs)
-    maven.repin("new.lock", (first,), (alone,), making.work)
-    lines = (maven.PINS / "new.lock").read_text().splitlines()
-    pinned = [line for line in lines if not line.startswith("#")]
-    assert pinned == [
-        f"{name} {sha256(JARS[name])} {len(JARS[name])}" for name in sorted((first, runs, alone))
-    ]
-    maven.install(making, "new.lock")
-    assert len(list((making.directory / "lib").iterdir())) == 3
+    app, library, runtime, test, single, unwanted = described = tuple(JARS)[:6]
+    needs = {
+        app: {library: "compile", test: "test"},
+        library: {runtime: "runtime"},
+        single: {unwanted: "compile"},
+    }
+    for coordinate in described:
+        path = _url_path(coordinate).removesuffix(".jar") + ".pom"
+        repository.files[path] = pom(coordinate, needs.get(coordinate))
+    monkeypatch.setattr(maven, "PINS", tmp_path)
+    (tmp_path / "test.lock").write_text("org.example:gone:1 00 0\n")
+    maven.repin("test.lock", (app,), (single,), tmp_path / "work")
+    gc.collect()
+    jars = maven.read_lock("test.lock")
+    assert {jar.coordinate for jar in jars} == {app, library, runtime, single}
+    for jar in jars:
+        content = JARS[jar.coordinate]
+        assert (jar.sha256, jar.size) == (sha256(content), len(content))
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["a jar", "what says what it needs"])
+def test_pins_stay_as_they_were_where_something_cannot_be_had(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: bool
+) -> None:
+    part, absent = next(iter(JARS)), "org.example:absent:1"
+    repository.files[_url_path(part).removesuffix(".jar") + ".pom"] = pom(part)
+    monkeypatch.setattr(maven, "PINS", tmp_path)
+    (tmp_path / "test.lock").write_text("as it was")
+    wanted = ((part,), (absent,)) if alone else ((part, absent), ())
+    with pytest.raises(ProgramError) as caught:
+        maven.repin("test.lock", *wanted, tmp_path / "work")
+    gc.collect()
+    assert caught.value.what == "what belongs into test.lock could not be resolved"
+    assert "org.example:absent" in caught.value.found
+    assert caught.value.where == repository.url
+    assert "VERDICT_HARNESS_MAVEN" in caught.value.todo
+    assert (tmp_path / "test.lock").read_text() == "as it was"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from verdict_harness.programs import catalogue, maven
-from verdict_harness.programs.model import PINS
+from verdict_harness.programs import catalogue, golang, maven, wheels
+from verdict_harness.programs.model import PINS, Recipe
 from verdict_harness.programs.versions import number
 
 
@@ -68,3 +68,31 @@ def test_every_pin_file_belongs_to_a_recipe() -> None:
     pinned = {pin for recipe in catalogue.RECIPES for pin in recipe.pins}
     assert {str(path.relative_to(PINS)) for path in PINS.rglob("*") if path.is_file()} == pinned
     assert all(Path(pin).suffix in {".txt", ".mod", ".sum", ".lock"} for pin in pinned)
+
+
+@pytest.mark.parametrize("recipe", catalogue.RECIPES, ids=lambda recipe: recipe.name)
+def test_pins_made_anew_are_of_the_versions_that_are_pinned(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recipe: Recipe
+) -> None:
+    """Each recipe asks for what its own pin files name: by its own client, with nothing else."""
+    asked: list[tuple[object, ...]] = []
+    for client in (wheels, golang, maven):
+        monkeypatch.setattr(client, "repin", lambda *words: asked.append(words))
+    catalogue.repin(recipe.name, lambda name: f"the program {name}", tmp_path)
+    (words,) = asked
+    assert tmp_path in words
+    text = "".join((PINS / pin).read_text() for pin in recipe.pins)
+    if recipe.name in {"go", "java"}:
+        pins, distribution, version, _ = words
+        assert recipe.pins == (pins,)
+        assert f"{distribution}=={version}" in text.split()
+    elif recipe.name == "kafka":
+        pins, coordinates, alone, _ = words
+        assert recipe.pins == (pins,)
+        assert all(f"\n{coordinate} " in text for coordinate in (*coordinates, *alone))
+    else:
+        go, pins, module, packages, _ = words
+        assert go == "the program go"
+        assert recipe.pins == (f"{pins}/go.mod", f"{pins}/go.sum")
+        assert module.replace("@", " ") in text
+        assert set(packages) <= set(text.split())

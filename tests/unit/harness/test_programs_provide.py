@@ -350,3 +350,48 @@ def test_caches_of_a_compiler_stay_while_someone_else_compiles(cache: Path) -> N
         assert alone
         with pytest.raises(filelock.Timeout):
             filelock.FileLock(cache / "locks" / "two.lock", is_singleton=False).acquire(timeout=0)
+
+
+def test_a_cache_that_someone_empties_at_once_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = offer()
+    monkeypatch.setattr(catalogue, "clean", lambda _name, _making: store.remove(store.entry(spec.recipe)))
+    with pytest.raises(ProgramError, match="tool vanished from the cache") as caught:
+        provide("tool")
+    assert caught.value.where == str(store.entry(spec.recipe))
+
+
+def test_a_link_is_removed_and_not_what_it_points_at(tmp_path: Path, cache: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "file").touch()
+    for path in (tmp_path / "to a tree", tmp_path / "to a file", tmp_path / "to nothing"):
+        path.symlink_to({"to a tree": kept, "to a file": kept / "file"}.get(path.name, tmp_path / "gone"))
+        store.remove(path)
+        assert not path.is_symlink()
+    store.remove(tmp_path / "never there")
+    assert (kept / "file").exists()
+    assert list(cache.rglob("trash-*")) == []
+
+
+@pytest.mark.parametrize(
+    ("recipe", "removed"),
+    [("k6", {"go"}), ("prometheus", {"go"}), ("kafka", {"maven"}), ("go", set()), ("java", set())],
+)
+def test_what_a_recipe_no_longer_needs_is_removed_and_nothing_else(
+    tmp_path: Path, recipe: str, removed: set[str]
+) -> None:
+    work = tmp_path / "work"
+    for name in ("go", "maven"):
+        (work / name / "downloads").mkdir(parents=True)
+    task = Task(recipe)
+    catalogue.clean(recipe, Making(tmp_path, tmp_path, work, task, pytest.fail))
+    assert {"go", "maven"} - {path.name for path in work.iterdir()} == removed
+
+
+def test_what_go_compiled_stays_for_a_build_that_still_needs_it(tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "work" / "go").mkdir(parents=True)
+    (cache / "locks").mkdir(parents=True)
+    making = Making(tmp_path, tmp_path, tmp_path / "work", Task("k6"), pytest.fail)
+    with filelock.FileLock(cache / "locks" / "prometheus.lock"):
+        catalogue.clean("k6", making)
+    assert (tmp_path / "work" / "go").exists()

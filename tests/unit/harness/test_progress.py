@@ -2,6 +2,8 @@
 
 import io
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -181,3 +183,24 @@ def test_nobody_listens_any_more():
     reporter.say("bye")
     reporter.done()
     assert stream.closed
+
+
+@pytest.mark.parametrize("how", ["before Python began", "since"])
+def test_a_standard_error_that_is_closed_ends_nothing(how, tmp_path):
+    """Another file may have its number by then, and is left alone."""
+    program = """
+import os, sys
+if sys.argv[1] == "since":
+    os.close(2)
+else:
+    assert os.open("other", os.O_WRONLY | os.O_CREAT) == 2
+from verdict_harness.processes import progress
+progress.say("bye")
+progress.status("A2: 1 s")
+progress.done()
+print("went on")
+"""
+    words = ["sh", "-c", 'exec "$@"' + " 2>&-" * (how != "since"), "sh", sys.executable, "-c", program, how]
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "went on\n")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ([""] if how != "since" else [])

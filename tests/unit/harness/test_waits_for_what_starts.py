@@ -116,6 +116,32 @@ def test_prometheus_before_it_measures(server, tmp_path):
     assert looks.call_count > len(QUICK)
 
 
+@pytest.mark.parametrize(
+    ("rules", "seen"),
+    [
+        ([], "Prometheus knows of no recording rule"),
+        (
+            [
+                {"name": "good", "health": "ok"},
+                {"name": "bad", "health": "err", "lastError": "unknown function"},
+                {"name": "new", "health": "unknown", "lastError": ""},
+            ],
+            "bad: unknown function; new: not evaluated yet",
+        ),
+    ],
+)
+def test_rules_that_are_never_evaluated_are_named(tmp_path, monkeypatch, rules, seen):
+    monkeypatch.setattr(prometheus, "_TIMEOUT", 0.0)
+    monkeypatch.setitem(PATHS, "/api/v1/rules", {"groups": [{"rules": rules}] if rules else []})
+    path = tmp_path / "rules.yml"
+    path.write_text(RULES)
+    with hostile(like_prometheus, refused=0, instead={}) as server:
+        system = System("s", (web(server.port),), path)
+        with pytest.raises(WaitTimeout) as caught:
+            prometheus.wait_until_measuring(server.url, system, lambda: None)
+    assert seen in caught.value.found
+
+
 def test_a_scrape_more(server):
     prometheus.wait_until_scraped(server.url, "a", "b")
 
