@@ -279,3 +279,34 @@ def test_a_claim_that_makes_no_sense_is_refused(off):
 
 def test_the_first_trial_is_short_and_on_one():
     assert step(CLAIM, []) == Ask(Arm.ONE, 100.0, SHORT, "looking for a rate that one does not sustain")
+
+
+def by_length(short, long, many=Outcome.EXCEEDED):
+    """What short trials say of a rate of one, and what long ones do."""
+
+    def judge(ask, _number):
+        found = many if ask.arm is Arm.MANY else (short if ask.seconds == SHORT else long)(ask.rate)
+        return Trial(ask, found, "" if found is Outcome.SUSTAINED else "p99", 1.0)
+
+    return judge
+
+
+def test_the_top_load_that_long_trials_show_to_be_sustained_bounds_nothing():
+    def short(rate):
+        return Outcome.EXCEEDED if rate >= CLAIM.most else Outcome.SUSTAINED
+
+    found, trials = searched(by_length(short, lambda _rate: Outcome.SUSTAINED))
+    assert found.ruling is Ruling.OPEN
+    assert found.reason == "one sustains 3000/s, and no more can be offered"
+    assert trials[-1].ask.seconds == LONG
+
+
+def test_a_rate_that_one_no_longer_sustains_is_no_ground_for_a_verdict():
+    def short(rate):
+        return Outcome.SUSTAINED if rate <= 300 else Outcome.EXCEEDED
+
+    found, _ = searched(by_length(short, lambda _rate: Outcome.EXCEEDED))
+    assert found.ruling is Ruling.OPEN
+    assert found.reason.startswith("one no longer sustains even ")
+    assert found.sustained is None
+    assert found.exceeded > 300
