@@ -222,10 +222,8 @@ def _under_way(orders: Sequence[Order], start: float, end: float) -> tuple[list[
 
 
 def _slope(times: Sequence[float], values: Sequence[float]) -> float:
-    """Return by how much a value grows in a second, by least squares; 0 of fewer than two."""
+    """Return by how much a value grows in a second, by least squares; 0 of one alone."""
     n = len(times)
-    if n < 2:  # noqa: PLR2004 - a line takes two
-        return 0.0
     middle, mean = sum(times) / n, sum(values) / n
     spread = sum((at - middle) ** 2 for at in times)
     pairs = zip(times, values, strict=True)

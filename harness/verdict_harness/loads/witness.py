@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -40,18 +40,14 @@ class Seen:
     stolen: float | None = None
     whole: bool = False
 
-    @property
-    def stood(self) -> float:
-        """For how many seconds the machine stood still, in all."""
-        return sum(end - start for start, end in self.stalls)
-
 
 def read(path: Path) -> Seen:
     """Return what was seen; nothing, if nobody was there to see."""
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError):
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return Seen()
+    lines = list(_whole(text))
     return Seen(
         tuple((line["from"], line["to"]) for line in lines if "from" in line),
         busiest=_most(lines, "k6"),
@@ -59,6 +55,17 @@ def read(path: Path) -> Seen:
         stolen=_most(lines, "stolen"),
         whole=bool(lines) and "ended" in lines[-1],
     )
+
+
+def _whole(text: str) -> Iterator[dict[str, Any]]:
+    """Yield what stands before the first line that breaks off, as the last one of a killed witness may."""
+    for line in text.splitlines():
+        try:
+            found = json.loads(line)
+        except ValueError:
+            return
+        if isinstance(found, dict):
+            yield found
 
 
 def _most(lines: Sequence[Any], what: str) -> float | None:

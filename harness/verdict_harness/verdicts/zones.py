@@ -144,11 +144,6 @@ def same(a: float, b: float) -> bool:
     return math.isclose(a, b, rel_tol=_SAME)
 
 
-def below(a: float, b: float) -> bool:
-    """Whether ``a < b`` by more than rounding."""
-    return a < b and not same(a, b)
-
-
 def above(value: float, cut: Cut) -> bool:
     """Whether ``value`` belongs to what is above a cut."""
     return not cut.below if same(value, cut.at) else value > cut.at

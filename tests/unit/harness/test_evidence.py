@@ -4,13 +4,17 @@ import errno
 import hashlib
 import json
 import os
+import platform
 import re
+import subprocess
 import threading
 
 import pytest
 
+from tests.sealing import reseal
 from verdict_harness.errors import CommandError, EvidenceError, HarnessError, LoadError, UsageError
-from verdict_harness.record import Evidence, files, write_atomic
+from verdict_harness.record import Evidence, Run, files, machine, write_atomic
+from verdict_harness.record.digests import of_files
 
 
 @pytest.fixture
@@ -377,23 +381,90 @@ def test_a_file_is_synced_before_it_gets_its_name(tmp_path, monkeypatch):
     assert (tmp_path / "x").read_bytes() == b"data"
 
 
-def test_trouble_with_the_folder_is_no_answer_of_the_world(live):
-    def within():
-        return live.fact("inner", lambda: {"not": {"plain": object()}})
+# -- what a run ran on
+
+
+def test_what_a_machine_does_not_tell_is_told_otherwise(monkeypatch, tmp_path):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)  # as on macOS
+    monkeypatch.setattr(machine, "Path", lambda _: tmp_path / "no cpuinfo")
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    monkeypatch.setattr(platform, "processor", lambda: "")
+    found = machine.describe()
+    assert found["cores"] == 7
+    assert found["cpu"] == platform.machine()
+
+
+def test_what_is_not_installed_has_no_version(monkeypatch):
+    monkeypatch.setattr(machine, "_DISTRIBUTIONS", ("pytest", "no-such-distribution"))
+    assert machine.versions() == {"pytest": pytest.__version__, "no-such-distribution": None}
+
+
+@pytest.mark.parametrize("git", [None, "#!/bin/sh\nexit 128\n", "#!/bin/sh\nexec sleep 60\n"])
+def test_without_a_git_that_answers_there_is_no_commit(monkeypatch, tmp_path, git):
+    real = subprocess.run
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin" if git else str(tmp_path))
+    monkeypatch.setattr(
+        machine.subprocess, "run", lambda *words, **more: real(*words, **{**more, "timeout": 0.3})
+    )
+    if git:
+        (tmp_path / "git").write_text(git)
+        (tmp_path / "git").chmod(0o755)
+    assert machine.commit(tmp_path) is None
+
+
+def test_cores_are_those_of_the_machine_that_ran_it(live):
+    assert Run(live).cores == live.run["machine"]["cores"]
+    for odd in (None, {"cores": "two"}):
+        assert Run(Evidence(live.directory, {"machine": odd})).cores == 1
+
+
+def test_digests_are_of_what_can_be_read(tmp_path):
+    (tmp_path / "a.py").write_text("a")
+    (tmp_path / "folder").mkdir()
+    found = of_files([tmp_path / name for name in ("gone.py", "folder", "a.py", "a.py")], tmp_path)
+    assert found == {"a.py": hashlib.sha256(b"a").hexdigest()}
+    assert list(of_files([tmp_path / "a.py"], tmp_path / "folder")) == [(tmp_path / "a.py").as_posix()]
+
+
+# -- what is damaged
+
+
+@pytest.mark.parametrize("name", ["run.json", "manifest.json"])
+@pytest.mark.parametrize("text", ["[]", "7", "null"])
+def test_json_that_is_no_object_is_damage(live, name, text):
+    live.seal()
+    path = live.directory / name
+    path.write_text(text)
+    if name == "run.json":
+        reseal(live.directory)
+    with pytest.raises(EvidenceError, match="evidence is damaged") as caught:
+        Evidence.replay(live.directory)
+    assert caught.value.expected == "a JSON object"
+    assert caught.value.where == str(path)
+
+
+def test_a_recorded_error_that_is_none_is_damage(live):
+    def fail():
+        raise LoadError("k6 died")
+
+    with pytest.raises(LoadError):
+        live.fact("a", fail)
+    live.seal()
+    path = live.where("a")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "error": "k6 died"}))
+    reseal(live.directory)
+    with pytest.raises(EvidenceError, match="evidence is damaged") as caught:
+        Evidence.replay(live.directory).fact("a", never)
+    assert (caught.value.expected, caught.value.found) == ("a recorded error", "k6 died")
+
+
+def test_what_goes_wrong_with_the_folder_is_no_answer_of_the_world(live):
+    """A fact within a fact could not be written: the outer one can be asked again."""
+
+    def outer():
+        return live.fact("inner", lambda: {1: object()})
 
     with pytest.raises(EvidenceError, match="plain JSON"):
-        live.fact("outer", within)
-    assert live.fact("outer", lambda: 3) == 3, "it was not kept as an answer"
-
-
-def test_an_error_that_was_not_recorded_as_one_is_damage(live):
-    with pytest.raises(LoadError):
-        live.fact("q", lambda: (_ for _ in ()).throw(LoadError("no load")))
-    (path,) = (live.directory / "facts").glob("q-*.json")
-    record = json.loads(path.read_text())
-    assert record["error"]["type"] == "LoadError"
-    path.write_text(json.dumps({**record, "error": "no load"}))
-    again = sealed(live)
-    with pytest.raises(EvidenceError, match="evidence is damaged") as told:
-        again.fact("q", never)
-    assert told.value.expected == "a recorded error"
+        live.fact("outer", outer)
+    assert not live.where("outer").exists()
+    assert live.fact("outer", lambda: 7) == 7

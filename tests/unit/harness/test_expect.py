@@ -253,6 +253,14 @@ def test_held_for_four_minutes_and_not_below_for_more_than_thirty_seconds(sample
     assert finding.unit == "/min"
 
 
+def test_windows_that_all_lack_a_value_hold_nothing():
+    finding = HELD.judge(Windows("rate", exact("rate", 100.0, at=300.0, n=9), ()))
+    assert (finding.verdict, finding.reason) == (INCONCLUSIVE, "none of its windows has a value")
+    finding = HELD.judge(exact("rate", 100.0, at=300.0, n=9))
+    assert finding.verdict is INCONCLUSIVE
+    assert "windows of it are needed" in finding.reason
+
+
 def test_the_reasons_of_a_hold():
     assert HELD.judge(minutes((30, 4100), (245, 4800))).reason == (
         "4800 /min, held for 240 s, reaches 4750 /min; lowest 4100 /min in the 5 s to 00:00:05Z"
@@ -340,6 +348,8 @@ def memory(at):
         (lambda t: 100 + 10 * t * t, FAIL, "lowest points too"),
         (lambda t: 130 if t > 0.7 else 100, INCONCLUSIVE, ""),
         (lambda t: 100 + 60 * (1 - 2 ** (-5 * t)), INCONCLUSIVE, "ever more slowly"),
+        (lambda t: 100 + 30 * min(1, max(0, (t - 0.32) / 0.3)), INCONCLUSIVE, "not from quarter to quarter"),
+        (lambda t: 100 + 10 * t**6, INCONCLUSIVE, "nearly all of it in the last quarter"),
         (lambda t: 50 if t in {30 / 53, 45 / 53} else 100 + 20 * t, INCONCLUSIVE, "too restless"),
         (lambda _: 0, INCONCLUSIVE, "no growth in percent"),
     ],
@@ -377,6 +387,28 @@ def test_of_equal_verdicts_the_worse_value_speaks():
     assert together(AtLeast(1 * count), {"a": value(5.0), "b": value(4.0)}).value == 4.0
     off = together(Within(80 * percent, 9 * percent), {"a": value(0.81), "b": value(0.75), "c": value(0.84)})
     assert off.value == 75.0
+
+
+@pytest.mark.parametrize(
+    ("expectation", "worse", "better"),
+    [
+        (Change(value(0.010)), 0.0109, 0.005),
+        (Change(value(0.010), 10 * percent, at_least=-10 * percent), 0.0092, 0.0105),
+    ],
+)
+def test_together_the_worse_of_two_comparisons_speaks(expectation, worse, better):
+    for order in ((worse, better), (better, worse)):
+        finding = together(expectation, dict(zip("ab", map(value, order), strict=True)))
+        assert finding.verdict is PASS
+        assert finding.value == expectation.judge(value(worse)).value
+        assert finding.reason.startswith("ab"[order.index(worse)])
+
+
+def test_of_two_that_do_not_grow_the_one_that_grows_more_speaks():
+    growths = {"a": memory(lambda t: 100 + 0.5 * t), "b": memory(lambda t: 100 + 1.5 * t)}
+    finding = together(NotGrowing(), growths)
+    assert (finding.verdict, finding.value) == (PASS, NotGrowing().judge(growths["b"]).value)
+    assert finding.reason.startswith("b")
 
 
 def test_together_with_a_missing_one_is_inconclusive_and_of_none_too():

@@ -143,3 +143,22 @@ def test_of_no_orders_nothing_is_claimed() -> None:
     found = claimed("L", Orders(BEGAN, (), None, 0, ()))
     assert isinstance(found, Empty)
     assert found.reason == "no order was due"
+
+
+@pytest.mark.parametrize("died", [None, BEGAN + 31])
+def test_an_order_that_was_begun_and_left_no_trace_was_never_answered(died: float | None) -> None:
+    """The script's own numbers tell which: those of dropped ones are none."""
+    raw = made(dropped={7})
+    (lost,) = [one for one in raw.done if one.number == 299]
+    raw.done.remove(lost)
+    raw.requests = [one for one in raw.requests if one.key != lost.key]
+    orders = trace(raw, ARRIVALS, Course(COURSE.ended, died=died))
+    assert len(orders.all) == PLANNED
+    assert [n for n, order in enumerate(orders.all) if order.fate is Fate.CUT] == [300]
+    cut = orders.all[300]
+    assert cut.due == pytest.approx(BEGAN + 30)
+    assert cut.waited == cut.lo == pytest.approx((died or COURSE.ended) - cut.due)
+    assert cut.hi == math.inf
+    found = errors(Stretch.of("L", orders, cut.due, cut.due + 0.05))
+    assert isinstance(found, Estimate)
+    assert (found.value, found.n) == (1.0, 1)

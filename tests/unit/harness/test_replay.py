@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from tests.sealing import reseal
 from verdict_harness.verdicts.replay import compare
 
 ASKING = """
@@ -104,15 +105,6 @@ def test_whatever_differs_is_said(judged, stored, gc, change, said):
     assert said in next(line for line in again.text.splitlines() if "A2.gc: recorded" in line)
     assert "judged by other code than the run was: test_it.py" in again.text
     assert ended.criterion("A2.gc")["value"] == pytest.approx(gc)  # what is on record stays
-
-
-def reseal(folder):
-    """Make the manifest vouch for what is there now."""
-    manifest = json.loads((folder / "manifest.json").read_text())
-    for name in manifest["sha256"]:
-        manifest["sha256"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
-    return hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
 
 
 def edit(folder):
@@ -447,3 +439,14 @@ def test_compare_sees_figures():
     assert not compare(document(1.0), document(None)).same
     older = {"verdict": "PASS", "criteria": []}
     assert compare(older, document(None, "the run holds no answer to this question")).same
+
+
+def test_compare_sees_a_run_that_came_out_otherwise_though_no_criterion_did():
+    """Such as one whose troubles were taken out of its record."""
+
+    def document(verdict):
+        return {"verdict": verdict, "criteria": [{"id": "A2", "verdict": "PASS", "value": 1.0, "reason": ""}]}
+
+    found = compare(document("INCONCLUSIVE"), document("PASS"))
+    assert not found.same
+    assert [str(one) for one in found.differences] == ["the run was recorded as INCONCLUSIVE and is PASS now"]

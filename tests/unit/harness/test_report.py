@@ -332,6 +332,32 @@ def test_junit_that_is_none_is_an_error(tmp_path):
         junit.settle(source, [source], [])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [None, "", "<testsuites>", "<testsuites/>", "<testsuites><testsuite/></testsuites>", "\x00"],
+)
+def test_a_junit_file_that_names_no_manifest_vouches_for_none(tmp_path, text):
+    path = tmp_path / "junit.xml"
+    if text is not None:
+        path.write_text(text)
+    assert junit.manifest(path) == ""
+
+
+def test_what_is_known_of_a_run_stands_once_at_the_head_of_junit(tmp_path):
+    path = tmp_path / "junit.xml"
+    path.write_text(
+        '<testsuites><testsuite name="pytest"><properties><property name="theirs" value="1"/></properties>'
+        "</testsuite></testsuites>"
+    )
+    junit.settle(path, [path], [], [("manifest", "sha256 abc")])
+    (holder,) = ET.parse(path).getroot().find("testsuite").iterfind("properties")
+    assert [one.attrib for one in holder] == [
+        {"name": "theirs", "value": "1"},
+        {"name": "manifest", "value": "sha256 abc"},
+    ]
+    assert junit.manifest(path) == "abc"
+
+
 def test_a_block_of_text_has_everything_in_few_lines(tmp_path):
     judged = Judged(
         Criterion("A2.p99", "A2", "ASR 1", sentence="p99 stays low."),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -170,3 +171,32 @@ def test_orders_that_are_under_way_at_the_end_though_each_was_answered_in_time()
     found = judged([*orders()[:990], *crowd])
     assert found.outcome is Outcome.EXCEEDED
     assert found.broke == "25 orders were under way at the end"
+
+
+def test_orders_that_pile_up_at_the_end_though_nearly_all_were_quick():
+    """Little's law: at 100/s and 0.2 s no more than 20 are under way."""
+    found = judged(orders(lambda n: 15.0 if 900 <= n < 910 else 0.19 if n > 950 else 0.01))
+    assert found.outcome is Outcome.EXCEEDED
+    assert re.fullmatch(r"(2[5-9]|30) orders were under way at the end", found.broke)
+
+
+def test_a_span_too_short_for_a_trend_shows_none():
+    made = orders()[:20]
+    assert judge(ASK, made, (1000.0, 1000.2), spent=SPENT, share=0.05, parts=["a"]).broke == ""
+
+
+def test_a_reading_of_what_waits_to_be_handed_on():
+    deployment = SimpleNamespace(used=lambda _service: 1.5)
+
+    def unread():
+        raise Pending("no answer")
+
+    found = []
+    for backlog in (None, lambda: 7.0, unread):
+        meter = Meter(deployment, ["a"], backlog)
+        (_, first), (_, last) = meter.actions(1.0, 2.0)
+        first()
+        last()
+        found.append([one["backlog"] for one in meter.readings])
+        assert [one["used"] for one in meter.readings] == [{"a": 1.5}] * 2
+    assert found == [[0.0, 0.0], [7.0, 7.0], [None, None]], "what can't be read is not none"
