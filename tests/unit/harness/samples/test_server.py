@@ -344,3 +344,107 @@ def test_a_service_is_known_by_its_label_or_by_its_job_where_there_is_none():
 def test_an_estimate_is_plain_json_and_back():
     p99 = Recorded().observe("lat_seconds", evenly(30.0)).server().quantile(0.99, "lat_seconds")
     assert Estimate.from_json(p99.to_json()) == p99
+
+
+# -- every question, where something is wrong with what it rests on
+
+QUESTIONS = {
+    "quantile": lambda server: server.quantile(0.99, "lat_seconds"),
+    "windows": lambda server: server.windows(0.99, "lat_seconds"),
+    "rate": lambda server: server.rate("x_total"),
+    "rates": lambda server: server.rates("x_total"),
+    "ratio": lambda server: server.ratio("x_total", "sound_total"),
+    "ratio of": lambda server: server.ratio("sound_total", "x_total"),
+    "growth": lambda server: server.growth("x_total"),
+    "due": lambda server: server.quantile(0.99, "sound_seconds", due="x_total"),
+    "gauge_max": lambda server: server.gauge_max("depth"),
+    "gauge": lambda server: server.gauge("depth"),
+}
+COUNTED = [name for name in QUESTIONS if not name.startswith("gauge")]
+
+
+def sound():
+    record = Recorded(**{"me-shard-a": 1, "other": 1}).observe("sound_seconds", evenly(0.003), "other")
+    return record.add("sound_total", range(SCRAPES), job="other")
+
+
+def whole(record, job="me-shard-a"):
+    record.observe("lat_seconds", evenly(0.003), job).add("x_total", range(SCRAPES), job=job)
+    return record.add("depth", [7] * SCRAPES, job=job)
+
+
+@pytest.mark.parametrize("ask", QUESTIONS.values(), ids=QUESTIONS)
+def test_a_question_that_nothing_is_wrong_with_has_an_answer(ask):
+    assert isinstance(ask(whole(sound()).server()), (Estimate, Series, Windows))
+
+
+@pytest.mark.parametrize("ask", QUESTIONS.values(), ids=QUESTIONS)
+def test_a_metric_that_is_not_there_is_no_number_whoever_asks(ask):
+    found = ask(sound().server())
+    assert isinstance(found, Empty)
+    assert found.query == ask(whole(sound()).server()).query, "it is told by the question's own words"
+
+
+@pytest.mark.parametrize("ask", QUESTIONS.values(), ids=QUESTIONS)
+def test_two_targets_of_one_name_tell_nothing_of_either(ask):
+    record = whole(sound())
+    record.tracks.append(Track({**record.tracks[0].labels, "cluster": "2"}, record.tracks[0].points))
+    found = ask(record.server())
+    assert isinstance(found, Several)
+    assert "2 targets of one name" in found.reason
+
+
+@pytest.mark.parametrize("ask", QUESTIONS.values(), ids=QUESTIONS)
+def test_scrapes_that_could_not_be_asked_for_tell_nothing(ask, monkeypatch):
+    record = whole(sound())
+    real = record.raw
+
+    def gone(selector, span):
+        if selector.startswith("{") and "me-shard-a" in selector:
+            return selector, Failed(selector, "connection refused")
+        return real(selector, span)
+
+    monkeypatch.setattr(record, "raw", gone)
+    found = ask(record.server())
+    assert isinstance(found, Failed)
+    assert "connection refused" in found.reason
+
+
+@pytest.mark.parametrize("ask", [QUESTIONS[name] for name in COUNTED], ids=COUNTED)
+def test_a_process_that_started_anew_makes_every_count_of_it_partial(ask):
+    record = whole(sound()).add("process_start_time_seconds", [7] * 30 + [9000] * 31)
+    found = ask(record.server())
+    assert isinstance(found, Partial)
+    assert "started anew" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (
+            lambda record: record.add("lat_seconds_bucket", [1] * SCRAPES),
+            "a bucket without an edge of its own",
+        ),
+        (
+            lambda record: record.add("lat_seconds_bucket", [1] * SCRAPES, le="often"),
+            "a bucket without an edge of its own",
+        ),
+        (
+            lambda record: record.add("lat_seconds_bucket", range(SCRAPES), le="0.3", side="buy"),
+            "buckets with different edges",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["quantile", "windows"])
+def test_buckets_that_make_no_histogram(spoil, said, name):
+    found = QUESTIONS[name](spoil(whole(sound())).server())
+    assert isinstance(found, Partial)
+    assert said in found.reason
+
+
+@pytest.mark.parametrize("name", ["gauge", "gauge_max"])
+def test_a_gauge_that_stood_at_no_number_or_at_nothing_in_the_window(name):
+    record = sound().add("depth", [math.nan] * SCRAPES)
+    assert isinstance(QUESTIONS[name](record.server()), NotANumber)
+    early = sound().add("depth", [7] * 3 + [None] * 58)
+    assert isinstance(QUESTIONS[name](early.server()), (Empty, Partial, Stale))
