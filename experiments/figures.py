@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
@@ -85,6 +86,26 @@ def _response(p: float, load: Trial) -> Estimate | NoValue:
     return load.response(p)
 
 
+def _rate(counter: str, per: float, load: ServerSide, shards: Shards) -> Estimate | NoValue:
+    """Return a rate; of several shards the sum of theirs, each between the scrapes of its own target."""
+    if isinstance(shards, str):
+        return load.server.rate(counter, per=per, shard=shards)
+    each = {shard: load.server.rate(counter, per=per, shard=shard) for shard in shards}
+    for shard, one in each.items():
+        if isinstance(one, NoValue):
+            return replace(one, reason=f"shard {shard}: {one.reason}")
+    known = [one for one in each.values() if isinstance(one, Estimate)]
+    return replace(
+        known[0],
+        query=" + ".join(one.query for one in known),
+        value=sum(one.value or 0.0 for one in known),
+        lo=sum(one.lo for one in known),
+        hi=sum(one.hi for one in known),
+        n=sum(one.n for one in known),
+        doubts=(),
+    )
+
+
 def _quantile(p: float, load: ServerSide, shard: Shards) -> Estimate | NoValue:
     return load.server.quantile(p, MATCHING, shard=shard)
 
@@ -94,8 +115,8 @@ def _mean(histogram: str, load: ServerSide, shard: Shards) -> Estimate | NoValue
 
 
 def _rows() -> Iterator[Row]:
-    yield Row("matches/min", per_minute, lambda load, of: load.server.rate(MATCHES, per=60, shard=of), True)
-    yield Row("orders/s", per_second, lambda load, of: load.server.rate(RECEIVED, shard=of), True)
+    yield Row("matches/min", per_minute, partial(_rate, MATCHES, 60.0), True)
+    yield Row("orders/s", per_second, partial(_rate, RECEIVED, 1.0), True)
     for name, p in QUANTILES.items():
         yield Row(f"matching latency {name}", ms, partial(_quantile, p))
     yield Row("orders accepted", count, lambda load, of: load.totals.growth(RECEIVED, shard=of), True)

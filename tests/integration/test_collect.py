@@ -24,7 +24,7 @@ from verdict_harness.errors import UsageError
 from verdict_harness.figures import moment
 from verdict_harness.processes import Guarded, Plan, Ports, ask, command, until
 from verdict_harness.programs import provide
-from verdict_harness.systems import Address, check_past
+from verdict_harness.systems import Address, check_past, expressions, wait_until_covered
 
 from .conftest import Engine, exposed
 
@@ -34,6 +34,7 @@ ORDERS, RATE = 100, 17
 SECONDS, SLOW = 540, 180  # of the past that is there, and of its end that is slow
 QUICK = 0.0001  # seconds in which every stage of every other order is done
 STEP = 5
+CARRIED = ("-k", "not alone and not refused")  # as docs/by-hand.md has it
 ASKED = (
     *("me_match", "me_order", "me_wal_append", "me_event_publish_duration", "me_gc_pause"),
     *("me_process_cpu", "me_process_resident", "me_ringbuffer"),
@@ -148,6 +149,8 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
         output = f"--output-dir={directory / 'data'}"
         command.run([*create, "rules", *when, output, RULES], timeout=60)
     with prometheus(directory) as url:
+        # of rules that were never evaluated nobody knows whether they can be
+        assert not wait_until_covered(url, end, expressions(RULES))
         yield Past(directory, url, end)
 
 
@@ -167,23 +170,20 @@ def test_what_it_carries_is_judged_and_judged_again_without_it(past: Past) -> No
     assert found["client response p99", ""]["reason"] == "no such series"
     assert {one["reason"] for (name, _), one in found.items() if "client" not in name} == {""}
     assert "1224 /min" in done.stdout, "they are printed"
-    again = past.judged(
-        "experiments", "--judge", str(past.directory / "runs" / "latest"), PROM_URL="http://127.0.0.1:1"
-    )
-    assert again.returncode == 10, again.stdout + again.stderr
-    rejudged = verdict_schema.read(past.directory / "runs" / "latest" / "verdict.rejudged.json")
+    run = past.directory / "runs" / "latest"
+    again = past.judged("experiments", "--judge", str(run), *CARRIED, PROM_URL="http://127.0.0.1:1")
+    assert again.returncode == 0, again.stdout + again.stderr
+    rejudged = verdict_schema.read(run / "verdict.rejudged.json")
     assert rejudged["comparison"]["same"], rejudged["comparison"]
-    assert rejudged["comparison"]["judged"] == len(verdicts)
+    assert {one["id"] for one in rejudged["criteria"]} == {*verdicts} - open_
     assert rejudged["figures"] == past.verdict["figures"]
 
 
-def test_what_it_carries_alone_is_met_or_not(past: Past) -> None:
-    carried = ("-k", "not alone and not refused")
-    for end, status, verdict in ((past.end - SLOW - STEP, 0, "PASS"), (past.end, 1, "FAIL")):
-        done = past.collected(end, *carried)
-        assert done.returncode == status, done.stdout + done.stderr
-        found = {one["id"]: one["verdict"] for one in past.verdict["criteria"]}
-        assert found["asr1.match-p99"] == verdict
+def test_what_is_slow_fails(past: Past) -> None:
+    done = past.collected(past.end, *CARRIED)
+    assert done.returncode == 1, done.stdout + done.stderr
+    found = {one["id"]: one["verdict"] for one in past.verdict["criteria"]}
+    assert found["asr1.match-p99"] == "FAIL"
 
 
 def test_what_prometheus_does_not_have_is_said(past: Past) -> None:

@@ -67,6 +67,23 @@ def test_every_shard_has_its_own_and_what_adds_up_is_there_in_all():
     assert found["ring utilisation", "shard a"].value == pytest.approx(1)
 
 
+def test_a_rate_in_all_is_what_those_of_the_shards_add_up_to():
+    """Their targets are scraped at times of their own, which in a short window is much of it."""
+    prometheus = exchange()
+    for at, one in enumerate(prometheus.tracks):
+        late = {"me-shard-b": 4, "me-shard-c": 2}.get(one.labels["job"], 0)
+        points = tuple(point._replace(time=point.time + late) for point in one.points)
+        prometheus.tracks[at] = type(one)(one.labels, points)
+    load = Load(prometheus)
+    load.window = Window(START + 30.5, START + 39.5)
+    found = shown(load)
+    for name in ("matches/min", "orders/s"):
+        parts = [found[name, f"shard {shard}"] for shard in "abc"]
+        assert found[name, ""].value == pytest.approx(sum(one.value for one in parts))
+        assert found[name, ""].sample.hi == pytest.approx(sum(one.sample.hi for one in parts))
+    assert found["orders/s", ""].value == pytest.approx(20)
+
+
 def test_they_take_two_questions():
     prometheus = exchange()
     shown(Load(prometheus))
@@ -76,7 +93,8 @@ def test_they_take_two_questions():
 def test_a_shard_that_is_not_there_is_absent_and_so_is_what_it_would_add_to():
     found = shown(Load(exchange("ab")))
     assert found["matches/min", "shard c"].value is None
-    assert found["matches/min", ""].reason == "no series with shard c"
+    assert found["matches/min", ""].reason == "shard c: no such series"
+    assert found["orders accepted", ""].reason == "no series with shard c"
     assert found["matches/min", "shard b"].value == pytest.approx(720)
 
 

@@ -72,3 +72,8 @@ def test_what_the_gateway_does_is_judged_of_no_load_that_goes_around_it(criteria
 
 def test_there_are_five_of_them_for_each():
     assert [one.name for one in STANDING] == ["client-p99", "match-p99", "errors", "conservation", "load"]
+
+
+def test_what_judges_loads_by_hand_is_left_out(criteria):
+    """It needs a Prometheus that somebody names, and a window."""
+    assert not [one for one in criteria if one.startswith(("asr1.", "asr2."))]
