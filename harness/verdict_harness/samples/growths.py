@@ -24,6 +24,8 @@ class Growth:
         end: and of the one that it ends with.
         doubt: which scrapes failed, where that leaves the growth open; empty if it is exact.
         instrument: whose those scrapes are.
+        pace: growth a second, each counter's by the seconds between its own scrapes: targets are scraped at
+            moments of their own, up to an interval apart; ``None`` if one has no two scrapes.
     """
 
     query: str
@@ -32,6 +34,7 @@ class Growth:
     end: float
     doubt: str = ""
     instrument: str = ""
+    pace: Bound | None = None
 
     @property
     def seconds(self) -> float:
@@ -63,7 +66,7 @@ def growth(query: str, counters: Sequence[Counter], window: Window) -> Growth | 
     Returns:
         The growth; or the kind of :class:`NoValue` that the first without one is.
     """
-    bounds, begins, ends = [], [], []
+    bounds, begins, ends, paces = [], [], [], []
     doubted: dict[str, Scrapes] = {}
     for counter in counters:
         begin, end = counter.scrapes.edges(window)
@@ -73,10 +76,13 @@ def growth(query: str, counters: Sequence[Counter], window: Window) -> Growth | 
         bounds.append(bound)
         begins.append(begin.time)
         ends.append(end.time)
+        if (seconds := end.time - begin.time) > 0:
+            paces.append(Bound(bound.lo / seconds, bound.hi / seconds))
         if not bound.exact:
             doubted[counter.scrapes.target] = counter.scrapes
     doubt, instrument = blame(doubted.values(), min(begins), max(ends))
-    return Growth(query, Bound.total(bounds), begins[0], ends[0], doubt, instrument)
+    pace = Bound.total(paces) if len(paces) == len(bounds) else None
+    return Growth(query, Bound.total(bounds), begins[0], ends[0], doubt, instrument, pace)
 
 
 def blame(scrapes: Iterable[Scrapes], begin: float, end: float) -> tuple[str, str]:

@@ -45,12 +45,13 @@ def _rate(  # noqa: PLR0913, PLR0917 - see rate
     grown = growth(query, counters, window)
     if isinstance(grown, NoValue):
         return grown
-    if grown.seconds <= 0:
+    if grown.pace is None:
         return Partial(query, "there are no two scrapes in the window")
-    scale, n = per / grown.seconds, int(grown.shown)
+    n = int(grown.shown)
     if n < 1:  # that nothing came is seen in every second
         n, counted = max(1, int(grown.seconds)), "seconds"
-    value = grown.shown * scale
+    lo, hi = grown.pace
+    value = per * ((lo + hi) / 2 if math.isfinite(hi) else lo)
     at = _moments(counters, window)
     pairs = [
         (b - a, after - before)
@@ -60,7 +61,7 @@ def _rate(  # noqa: PLR0913, PLR0917 - see rate
     estimate = Estimate(query, value, value, value, n, grown.end, (), grown.seconds, counted).widened(
         "chance", f"{100 * level:.4g} % of {n} {counted}", lo=max(0.0, value - aside), hi=value + aside
     )
-    return grown.doubted(estimate, max(0.0, grown.bound.lo * scale - aside), grown.bound.hi * scale + aside)
+    return grown.doubted(estimate, max(0.0, per * lo - aside), per * hi + aside)
 
 
 def windows(  # noqa: PLR0913 - what of, when, and how long the parts are

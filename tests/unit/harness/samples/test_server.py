@@ -6,6 +6,8 @@ import random
 import pytest
 
 from tests.recorded import SCRAPES, START, Recorded, evenly
+from verdict_harness.samples import Point
+from verdict_harness.samples.answers import Track
 from verdict_harness.samples.estimate import Estimate, Windows
 from verdict_harness.samples.sample import Empty, Failed, NotANumber, Partial, Series, Several, Stale
 from verdict_harness.samples.units import ms, percent
@@ -270,6 +272,20 @@ def test_the_seconds_between_a_loads_end_and_the_scrape_after_it_are_none_of_its
     assert record.server().growth("x_total").value == pytest.approx(20 * (ended - 30)), (
         "a total lacks nothing"
     )
+
+
+@pytest.mark.parametrize("seconds", [9, 14, 22, 31, 266])
+def test_targets_are_scraped_at_moments_of_their_own_and_each_rate_is_by_those(seconds):
+    record = Recorded(one=None, other=None)
+    for job in ("one", "other"):
+        record.add("x_total", [10 * 5 * i for i in range(SCRAPES)], job=job, shard=job)
+    for n, track in enumerate(record.tracks):  # the other's scrapes come 3 s later, with what came till then
+        if track.labels["job"] == "other":
+            late = 30 if track.labels["__name__"] == "x_total" else 0
+            moved = tuple(Point(point.time + 3, point.value + late) for point in track.points)
+            record.tracks[n] = Track(track.labels, moved)
+    server = record.server(Window(START + 31, START + 31 + seconds))
+    assert server.rate("x_total", shard=("one", "other")).value == pytest.approx(20)
 
 
 def test_that_nothing_matches_is_a_rate_of_0():
