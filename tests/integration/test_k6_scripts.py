@@ -624,7 +624,7 @@ def test_nothing_healthy_there_ends_the_run_before_the_load(
 @pytest.mark.parametrize(
     ("variables", "complaint"),
     [
-        ({"PROFILE": "fast"}, "PROFILE: expected one of full, quick; found 'fast'"),
+        ({"PROFILE": "fast"}, "PROFILE: expected one of full, quick, burst; found 'fast'"),
         ({"REPLENISH": "no"}, "REPLENISH: expected one of 1, 0; found 'no'"),
         ({"A3_DEPTH": "many"}, "A3_DEPTH: expected a positive whole number; found 'many'"),
         ({"A3_DEPTH": "77"}, "A3_LEVELS: needed with A3_DEPTH=77, which is none of 100, 1000, 10000"),

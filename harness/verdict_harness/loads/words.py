@@ -65,7 +65,8 @@ def environment(
         prometheus: base URL of the Prometheus that takes them.
         directory: where it writes them, too. Not on the command line, where a path may hold neither ``=``
             nor a comma.
-        given: the caller's environment, of which only that is kept which says whose certificates count.
+        given: the caller's environment, of which only that is kept which says whose certificates count, and
+            only where Prometheus has one.
 
     Raises:
         UsageError: Prometheus wants a header that k6 can't send.
@@ -81,7 +82,8 @@ def environment(
     if login := login_of(prometheus):
         told["K6_PROMETHEUS_RW_USERNAME"], told["K6_PROMETHEUS_RW_PASSWORD"] = login
     told |= _headers(getattr(prometheus, "headers", {}))
-    told |= {name: given[name] for name in web.CERTIFICATES if given.get(name)}
+    if prometheus.startswith("https:"):
+        told |= {name: given[name] for name in web.CERTIFICATES if given.get(name)}
     return told
 
 

@@ -239,7 +239,10 @@ def test_a_token_and_headers_are_kept_and_never_shown(tmp_path: Path) -> None:
     with web.client(one) as client:
         assert client.headers["X-Scope-OrgID"] == "team-a"
         assert client.headers["Authorization"] == "Bearer s3cret"
-    told = words.environment(one, Path("/out"), {"SSL_CERT_FILE": "/ca.pem", "OTHER": "x"})
+    given = {"SSL_CERT_FILE": "/ca.pem", "OTHER": "x"}
+    assert "SSL_CERT_FILE" not in words.environment(one, Path("/out"), given), "it has no certificate"
+    secure = Address.of("https://p:9090").carrying(one.headers)
+    told = words.environment(secure, Path("/out"), given)
     assert told["K6_PROMETHEUS_RW_BEARER_TOKEN"] == "s3cret"
     assert told["K6_PROMETHEUS_RW_HTTP_HEADERS"] == "X-Scope-OrgID:team-a,X-Other:a: b"
     assert told["SSL_CERT_FILE"] == "/ca.pem"
