@@ -5,6 +5,7 @@ from __future__ import annotations
 from .digests import of_files, of_package
 from .evidence import Evidence, Json
 from .files import forget, full, write_atomic
+from .machine import commit, describe
 from .run import Run, Watched, strict, write_json
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "Json",
     "Run",
     "Watched",
+    "commit",
+    "describe",
     "forget",
     "full",
     "of_files",

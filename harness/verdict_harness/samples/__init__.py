@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .. import _later
 from .chance import Ranks, family, least, ranks, slope
+from .chance import share as likelihood
 from .doubts import Doubt, Trouble, bound
 from .estimate import Estimate, Windows, exact
 from .observed import Asked, Span, Unknown, bucket_quantile, quantile, rate, ratio_of, share, windows
@@ -83,6 +84,7 @@ __all__ = [
     "family",
     "is_calm",
     "least",
+    "likelihood",
     "mebibytes",
     "ms",
     "number",
