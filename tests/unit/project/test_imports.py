@@ -56,7 +56,7 @@ def test_the_contracts_have_the_floors_that_the_documentation_draws():
 
 
 def test_whole_modules_are_offered_by_their_face():
-    faces = {room: importlib.import_module(f"{HOUSE}.{room}") for room in FLOORS[1:]}
+    faces = {room: importlib.import_module(f"{HOUSE}.{room}") for room in FLOORS if room != "plugin"}
     assert {
         (room, name)
         for room, face in faces.items()
