@@ -324,6 +324,14 @@ def judge(session: nox.Session) -> None:
     run_pytest(session, "experiments", "--judge", run, *words)
 
 
+@nox.session
+def sensitivity(session: nox.Session) -> None:
+    """Plant defects and see who notices: ``-- -k gateway``, ``-- --list``, ``-- --sound 20``."""
+    tools_ready(session)
+    words = ("-m", "verdict_harness.sensitivity", "experiments.defects", *session.posargs)
+    session.run(python(session), *words, external=True, interrupt_timeout=None)
+
+
 def tools_ready(session: nox.Session) -> None:
     """Provision every external program, with progress, before tests that would each wait for it."""
     session.run(python(session), "-m", "verdict_harness.programs", "--provide", external=True)
