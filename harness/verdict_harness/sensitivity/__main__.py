@@ -71,7 +71,7 @@ def _run(options: argparse.Namespace) -> int:
     root = Path.cwd()
     defects, where = _defects(options.package)
     project = Project(root, options.criteria, tuple(options.words.split()), options.patience)
-    records = Records(root / options.seen, origin(project, [where]))
+    records = Records(root / options.seen, origin(project, [where]), lambda: origin(project, [where]))
     chosen = campaign.chosen(defects, options.chosen)
     criteria = _criteria(options.requirements, root / options.criteria / "requirements.toml", defects)
     try:
@@ -153,6 +153,8 @@ def _list(chosen: Sequence[Defect], records: Records, root: Path) -> int:
     """Show the defects; return 10 if one of them can't be planted."""
     gone = planting.gone(chosen, root)
     shown = Rich("defect", "kind", "runs", "has to turn", "seen")
+    for column in shown.columns:
+        column.overflow = "fold"
     for one in chosen:
         record = records.of(one)
         seen = (

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import UsageError
 from ..record import commit, describe, of_package, write_json
 from . import tree
 from .defect import Defect
@@ -74,11 +75,13 @@ class Records:
     Args:
         folder: made when first written to.
         now: what is there to be seen.
+        look: asked again before anything is kept, since a campaign takes long and people go on working.
     """
 
-    def __init__(self, folder: Path, now: Origin) -> None:
+    def __init__(self, folder: Path, now: Origin, look: Callable[[], Origin] | None = None) -> None:
         self.folder = folder
         self.now = now
+        self._look = look
 
     def of(self, defect: Defect) -> Record | None:
         """Return what was seen last of ``defect``; ``None`` if nothing was, or it can't be read any more."""
@@ -97,6 +100,7 @@ class Records:
 
         Raises:
             EvidenceError: if it can't be written.
+            UsageError: the project has changed meanwhile.
         """
         self._write(defect.name, {"defect": _digest(repr(defect)), "seen": asdict(seen)})
 
@@ -118,6 +122,7 @@ class Records:
 
         Raises:
             EvidenceError: if it can't be written.
+            UsageError: the project has changed meanwhile.
         """
         number = len(list((self.folder / "sound").glob("*.json"))) + 1
         document = {"select": select, "verdicts": ended.verdicts, "took": ended.seconds}
@@ -129,6 +134,13 @@ class Records:
             path.unlink()
 
     def _write(self, name: str, document: Mapping[str, Any]) -> None:
+        if self._look is not None and self._look().source != self.now.source:
+            raise UsageError(
+                "the project has changed since this began",
+                expected="the source that the first run was made of",
+                found=f"another when {name} was over, of which is not known what it was seen of",
+                todo="run it again, in a work tree where nobody works meanwhile",
+            )
         path = self.folder / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         when = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")

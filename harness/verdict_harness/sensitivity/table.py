@@ -119,10 +119,10 @@ def _seen(row: _Row, records: Records) -> str:
         return "**not run**"
     names = [name for name in (*defect.fails, *defect.turns) if name in record.seen.verdicts]
     verdicts = ", ".join(f"{name} {record.seen.verdicts[name]}" for name in names)
-    caught = record.seen.outcome is Outcome.CAUGHT
+    caught, broke = (record.seen.outcome is one for one in (Outcome.CAUGHT, Outcome.BROKEN))
     parts = [
         str(record.seen.outcome) if caught else f"**{record.seen.outcome}**",
-        verdicts or told(record.seen),
+        told(record.seen) if broke else verdicts,
     ]
     if not record.current:
         parts.append(f"of other source, commit {_commit(record.origin)}")

@@ -88,6 +88,22 @@ def test_what_was_seen_of_something_else_is_not_known(made):
     assert tried == ["d1"], "the defect has changed"
 
 
+def test_what_was_seen_of_a_project_that_changes_meanwhile_is_not_kept(made, tmp_path):
+    (tmp_path / "shop.py").write_text("PRICE = 1\n")
+    now = origin(Project(tmp_path))
+
+    def changed(_):
+        (tmp_path / "shop.py").write_text("PRICE = 2\n")
+        return caught()
+
+    here, tried = made({"d1": changed}, now=now)
+    here.records = Records(tmp_path / "runs", now, lambda: origin(Project(tmp_path)))
+    with pytest.raises(UsageError, match="the project has changed since this began"):
+        here.go(DEFECTS[:3])
+    assert tried == ["d0", "d1"]
+    assert [one.seen.outcome for one in map(here.records.of, DEFECTS[:2]) if one] == [Outcome.CAUGHT]
+
+
 def test_a_file_that_can_not_be_read_is_nothing_seen(made):
     here, _ = made()
     here.go(DEFECTS[:1])
