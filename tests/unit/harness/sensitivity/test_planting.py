@@ -92,6 +92,8 @@ def test_a_wrapper_runs_in_the_place_of_a_program_but_for_its_version(copy, tmp_
     monkeypatch.setenv("K6", variables["K6"])
     program = programs.locate("k6")
     assert (program.version, str(program.path)) == ("1.8.1", variables["K6"])
+    done = subprocess.run([variables["K6"], "version"], capture_output=True, text=True, check=True)
+    assert done.stdout == "k6 v1.8.1\n"
     done = subprocess.run([variables["K6"], "run", "a b"], capture_output=True, text=True, check=True)
     assert done.stdout == "planted\nreal: run a b too\n"
 

@@ -55,12 +55,14 @@ def test_with_git_what_it_has_or_would_take(project):
 
 def test_the_modules_of_the_copy_win(project, monkeypatch):
     """Over those of the original, whichever way these are found: by a path, and by what is installed."""
-    monkeypatch.setenv("PYTHONPATH", f"{project}{os.pathsep}{project / 'src'}")
+    outside, spelt = str(project.parent / "outside"), f"{project}/names/../src"
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(project), spelt, outside]))
     monkeypatch.setattr(sys, "path", [str(project), str(project / "src"), *sys.path])
     with tree.copied(project) as copy:
         (copy.root / "src/core/__init__.py").write_text("NAME = 'copy'\n")
         (copy.root / "names/part.py").unlink()
         (copy.root / "names/other.py").write_text("")
+        assert copy.environment()["PYTHONPATH"] == outside
         ours, bare = {**os.environ, **copy.environment()}, {"PATH": os.environ["PATH"]}
         for env in (ours, bare):  # the session's, and that of the services, which is built
             done = subprocess.run(
