@@ -347,14 +347,6 @@ def asr2(session: nox.Session) -> None:
 
 
 @nox.session
-def sensitivity(session: nox.Session) -> None:
-    """Plant defects, one at a time, and see that criteria turn: all, or ``-- -k gateway``."""
-    tools_ready(session)
-    words = ("-m", "verdict_harness.sensitivity", "experiments.defects", *session.posargs)
-    session.run(python(session), *words, external=True, interrupt_timeout=None)
-
-
-@nox.session
 def collect(session: nox.Session) -> None:
     """Judge what a Prometheus has of a load by hand: ``nox -s collect -- asr1 --window 5m --until TIME``."""
     asked, *words = session.posargs or [""]
@@ -372,6 +364,14 @@ def judge(session: nox.Session) -> None:
         session.error("which run? nox -s judge -- runs/<run-id>")
     run, *words = session.posargs
     run_pytest(session, "experiments", "--judge", run, *words)
+
+
+@nox.session
+def sensitivity(session: nox.Session) -> None:
+    """Plant defects and see who notices: ``-- -k gateway``, ``-- --list``, ``-- --sound 20``."""
+    tools_ready(session)
+    words = ("-m", "verdict_harness.sensitivity", "experiments.defects", *session.posargs)
+    session.run(python(session), *words, external=True, interrupt_timeout=None)
 
 
 def tools_ready(session: nox.Session) -> None:

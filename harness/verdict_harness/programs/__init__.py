@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from .model import Recipe, Spec
 
-__all__ = ["NAMES", "Program", "locate", "provide", "provide_all"]
+__all__ = ["NAMES", "Program", "asks_version", "locate", "provide", "provide_all"]
 
 NAMES: tuple[str, ...] = tuple(catalogue.SPECS)
 
@@ -53,6 +53,15 @@ def provide(name: str) -> Program:
         UsageError: there is no such program.
     """
     return _provide(_spec(name), threading.Event())
+
+
+def asks_version(name: str) -> tuple[str, ...]:
+    """Return the words after which the program ``name`` says its version; none for a directory of jars.
+
+    Raises:
+        UsageError: there is no such program.
+    """
+    return _spec(name).probe
 
 
 def provide_all(names: Sequence[str] = NAMES) -> dict[str, Program]:

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .. import _later
 from .defect import RUN, Defect, Patch, Plant, Variable, Wrapper
 
-__all__ = ["RUN", "Defect", "Patch", "Plant", "Variable", "Wrapper"]
+if TYPE_CHECKING:
+    from .table import unnamed
+else:
+    __getattr__ = _later.face(__name__, {"table": ("unnamed",)})
+
+__all__ = ["RUN", "Defect", "Patch", "Plant", "Variable", "Wrapper", "unnamed"]

@@ -1,7 +1,8 @@
-"""``python -m verdict_harness.sensitivity MODULE``: plant the defects that a module lists; see who notices.
+"""``python -m verdict_harness.sensitivity PACKAGE``: would the gate notice?
 
-The module has a sequence ``DEFECTS``. Exit status 0: all were caught; 1: one was missed, or somebody turned
-who has nothing to do with it; 10: one could not be tried, so that nothing is known of it.
+``PACKAGE``, such as ``experiments.defects``, offers ``DEFECTS``.  Each of them is planted in a copy of the
+project, which is the directory where this is run.  Exit status: 0 if all that were chosen are caught, 1 if
+one is missed, 10 if none is missed but one is broken or was not run.
 """
 
 from __future__ import annotations
@@ -9,99 +10,166 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import HarnessError, UsageError
-from ..processes import progress
-from ..verdicts import requirements
-from . import campaign, sound, table, tree
-from .attempt import Outcome, Project
-from .campaign import Store
-from .defect import Defect
+from rich.console import Console
+from rich.table import Table as Rich
 
-_CAUGHT, _MISSED, _UNKNOWN = 0, 1, 10
-_LISTED = "experiments/requirements.toml"
+from ..errors import HarnessError, UsageError, named
+from ..processes import interrupt, progress
+from ..verdicts import UNKNOWN, Table, requirements
+from . import campaign, planting, sound, table
+from .defect import RUN, Defect
+from .records import Records, origin
+from .run import Project
+from .seeing import Outcome
+
+_WHERE = Path(".nox", "sensitivity")
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(words: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     options = _parser().parse_args(words)
+    heed_no_more = interrupt.heed()
     try:
-        return _do(options)
+        return _run(options)
     except HarnessError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - this is a command line
-        return _UNKNOWN
-    except KeyboardInterrupt:
-        print("stopped; what was seen so far is kept, and not made again", file=sys.stderr)  # noqa: T201
-        return 130
-
-
-def _do(options: argparse.Namespace) -> int:
-    root = Path.cwd()
-    everything = _defects(options.module)
-    store = Store(root / options.kept)
-    project = Project(root, options.criteria)
-    if options.table:
-        listed = requirements.read(root / options.requirements)
-        criteria = [name for names in listed.values() for name in names]
-        text = table.page(everything, store.found(), criteria, tree.digest(root))
-        (root / options.table).write_text(text, encoding="utf-8")
-        return _CAUGHT
-    if options.sound:
-        return sound.run(project, options.sound, options.select, store)
-    some = campaign.chosen(everything, options.k)
-    if not some:
-        raise UsageError(
-            "no defect has such a name", expected="words of a defect's name or kind", found=options.k
-        )
-    if options.sample:
-        some = campaign.sample(some, options.sample, options.seconds, store.found())
-    if options.list:
-        for one in some:
-            print(f"{one.kind:<14} {one.name:<36} {one.story}")  # noqa: T201
-        return _CAUGHT
-    began = time.monotonic()
-    seen = campaign.run(project, some, store, at_once=options.at_once, again=options.again)
-    outcomes = [one.outcome for one in seen]
-    for found in seen:
-        if found.outcome is not Outcome.CAUGHT:
-            log = store.log(found.name)
-            progress.say(f"{found.outcome.value:>8}  {found.name}: {found.reason}; see {log}")
-    progress.say(table.summary(outcomes, time.monotonic() - began))
-    if Outcome.MISSED in outcomes or Outcome.STRAYED in outcomes:
-        return _MISSED
-    return _UNKNOWN if Outcome.BROKEN in outcomes else _CAUGHT
-
-
-def _defects(module: str) -> tuple[Defect, ...]:
-    try:
-        found = importlib.import_module(module).DEFECTS
-    except (ImportError, AttributeError) as error:
-        raise UsageError(
-            f"{module} lists no defects", expected="a module with a sequence DEFECTS", found=str(error)
-        ) from error
-    return tuple(found)
+        progress.say(str(error))
+        return UNKNOWN
+    finally:
+        heed_no_more()
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m verdict_harness.sensitivity", description=__doc__)
     add = parser.add_argument
-    add("module", help="lists the defects, as DEFECTS")
-    add("-k", default="", metavar="WORDS", help="only those with these words in name or kind")
-    add("--list", action="store_true", help="say which there are, and try none")
-    add("--at-once", type=int, default=1, metavar="N", help="so many at a time (default: 1)")
-    add("--again", action="store_true", help="also what was seen before, in the same source")
-    add("--sample", default="", metavar="SEED", help="only some, others for another seed")
-    add("--seconds", type=float, default=480.0, metavar="S", help="for --sample: in all")
-    add("--table", default="", metavar="FILE", help="write what was seen as a page, and try none")
-    add("--sound", type=int, default=0, metavar="N", help="run what is sound so many times")
-    add("--select", default="a1", metavar="MARKS", help="for --sound: which criteria (default: a1)")
-    add("--criteria", default="experiments", metavar="DIR", help="where criteria are")
-    add("--requirements", default=_LISTED, metavar="FILE", help="for --table: lists all criteria")
-    add("--kept", default=".nox/sensitivity", metavar="DIR", help="where what was seen is kept")
+    add("package", help="that offers DEFECTS")
+    add("-k", dest="chosen", action="append", default=[], metavar="WORD", help="part of a name or a kind")
+    add("--list", action="store_true", help="show the defects and what was seen of them; run nothing")
+    add("--again", action="store_true", help="run what is known already as well")
+    add("--at-once", type=_count, default=1, metavar="N", help="how many at the same time")
+    add("--sample", metavar="SEED", help="some of them, others with another seed, such as a commit")
+    add("--seconds", type=float, default=480.0, help="that a sample may take (480)")
+    add("--sound", type=_count, metavar="N", help="instead, run the system with nothing planted N times")
+    add("--table", type=Path, metavar="FILE", help="write what was seen of all defects, as Markdown")
+    add("--seen", type=Path, default=_WHERE, metavar="DIR", help=f"where it is kept ({_WHERE})")
+    add("--criteria", default="experiments", metavar="DIR", help="where the criteria are (experiments)")
+    add("--requirements", type=Path, metavar="FILE", help="their table (requirements.toml in there)")
+    add("--words", default="--profile quick", help="for pytest, before a defect's own (--profile quick)")
+    add("--patience", type=float, default=3600.0, metavar="SECONDS", help="for one session (3600)")
     return parser
+
+
+def _count(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"at least 1, not {text}")
+    return number
+
+
+def _run(options: argparse.Namespace) -> int:
+    root = Path.cwd()
+    defects, where = _defects(options.package)
+    project = Project(root, options.criteria, tuple(options.words.split()), options.patience)
+    records = Records(root / options.seen, origin(project, [where]), lambda: origin(project, [where]))
+    chosen = campaign.chosen(defects, options.chosen)
+    criteria = _criteria(options.requirements, root / options.criteria / "requirements.toml", defects)
+    try:
+        if options.list:
+            return _list(chosen, records, root)
+        if options.sound:
+            return _sound(chosen, options, project, records)
+        return _try(chosen, options, project, records)
+    except KeyboardInterrupt:
+        return _status(chosen, records)
+    finally:
+        if options.table:
+            table.write(options.table, defects, records, criteria)
+            progress.say(f"written: {options.table}")
+
+
+def _defects(package: str) -> tuple[Sequence[Defect], Path]:
+    """Return the defects that a module offers, and where they are."""
+    try:
+        module = importlib.import_module(package)
+        defects = tuple(module.DEFECTS)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{package} offers no defects",
+            expected="a package that can be imported from here, with a sequence DEFECTS in it",
+            found=named(error),
+            where=str(Path.cwd()),
+            todo="run this at the project's root, and see what docs/sensitivity-of-yours.md says",
+        ) from error
+    file = Path(str(module.__file__)).resolve()
+    return defects, file.parent if hasattr(module, "__path__") else file
+
+
+def _criteria(given: Path | None, usual: Path, defects: Sequence[Defect]) -> Table:
+    """Return the criteria of each requirement; where no table is kept, those that the defects name."""
+    if given or usual.exists():
+        return requirements.read(given or usual)
+    every = {name: None for one in defects for name in (*one.fails, *one.turns, *one.holds) if name != RUN}
+    return {"all": tuple(every)}
+
+
+def _try(chosen: Sequence[Defect], options: argparse.Namespace, project: Project, records: Records) -> int:
+    sample = options.sample is not None
+    if sample:
+        among, seconds = len(chosen), options.seconds * options.at_once
+        chosen = campaign.sampled(chosen, options.sample, seconds, campaign.expected(chosen, records))
+        progress.say(f"a sample, {len(chosen)} of {among} defects: {', '.join(one.name for one in chosen)}")
+    limit = options.seconds if sample else float("inf")
+    campaign.Campaign(project, records, options.at_once, limit).go(chosen, again=options.again or sample)
+    if sample:  # what there was no time for was not asked for
+        chosen = [one for one in chosen if (found := records.of(one)) and found.current]
+    return _status(chosen, records)
+
+
+def _status(chosen: Sequence[Defect], records: Records) -> int:
+    """Say what came of all of them, and return it as an exit status."""
+    seen = [found.seen.outcome if (found := records.of(one)) and found.current else None for one in chosen]
+    counts = {**{str(one): seen.count(one) for one in Outcome}, "not run": seen.count(None)}
+    progress.say(f"of {len(chosen)} defects: " + ", ".join(f"{n} {word}" for word, n in counts.items() if n))
+    if Outcome.MISSED in seen:
+        return 1
+    return 0 if {*seen} == {Outcome.CAUGHT} else UNKNOWN
+
+
+def _sound(chosen: Sequence[Defect], options: argparse.Namespace, project: Project, records: Records) -> int:
+    """Run the sound system; a false alarm is as bad as a defect that is missed."""
+    if options.again:
+        records.forget_sound()
+    select = sound.selected(chosen)
+    broken = sound.run_sound(select, options.sound, project, records)
+    found = sound.alarms(records.sound().get(select, ()))
+    progress.say(str(found))
+    if found.false:
+        return 1
+    return UNKNOWN if broken or not found.runs else 0
+
+
+def _list(chosen: Sequence[Defect], records: Records, root: Path) -> int:
+    """Show the defects; return 10 if one of them can't be planted."""
+    gone = planting.gone(chosen, root)
+    shown = Rich("defect", "kind", "runs", "has to turn", "seen")
+    for column in shown.columns:
+        column.overflow = "fold"
+    for one in chosen:
+        record = records.of(one)
+        seen = (
+            "not run"
+            if record is None
+            else f"{record.seen.outcome}{'' if record.current else ', of other source'}"
+        )
+        turning = ", ".join([*(f"{name} FAIL" for name in one.fails), *one.turns])
+        shown.add_row(
+            one.name, one.kind, one.select, turning, "can't be planted" if one.name in gone else seen
+        )
+    Console().print(shown)
+    for why in gone.values():
+        progress.say(why)
+    return UNKNOWN if gone else 0
 
 
 if __name__ == "__main__":

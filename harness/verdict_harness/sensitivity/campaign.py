@@ -1,185 +1,181 @@
-"""Many defects, one after the other or a few at once; what was seen is kept, and not made again."""
+"""Many defects, one after the other or several at once; what was seen is kept as soon as it is."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 import random
+import statistics
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 
-from ..figures import duration
-from ..processes import progress
-from ..record import commit, describe, write_atomic
-from . import tree
-from .attempt import Outcome, Project, Seen, attempt
+from ..errors import UsageError
+from ..figures import about, duration
+from ..processes import Cancelled, progress
+from . import run
 from .defect import Defect
+from .records import Records
+from .run import Project
+from .seeing import Outcome, Seen, broken
 
-_USUAL = 75.0  # seconds for one that was never seen
+_USUAL = 60.0  # seconds of a defect, as long as none has been seen
+_REFRESH = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What was seen of a defect, where and of what.
+def chosen(defects: Sequence[Defect], words: Sequence[str]) -> list[Defect]:
+    """Return the defects that have any of the ``words`` in their name or kind; without words, all.
+
+    Raises:
+        UsageError: if there are none, or two of one name.
+    """
+    names = [defect.name for defect in defects]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UsageError("two defects have one name", expected="each name once", found=", ".join(twice))
+    found = [one for one in defects if not words or any(w in f"{one.kind} {one.name}" for w in words)]
+    if not found:
+        raise UsageError(
+            "no defect was chosen",
+            expected=f"a part of a name or a kind; kinds are {', '.join(sorted({d.kind for d in defects}))}",
+            found=", ".join(words) or "no defects at all",
+        )
+    return found
+
+
+def expected(defects: Sequence[Defect], records: Records) -> dict[str, float]:
+    """Return how many seconds each defect is expected to take, by name.
+
+    What was seen before tells, be it of other source; who was not seen is expected to take as long as others.
+    """
+    known = {one.name: record.seen.took for one in defects if (record := records.of(one)) is not None}
+    known = {name: took for name, took in known.items() if took > 0}
+    usual = statistics.fmean(known.values()) if known else _USUAL
+    return {one.name: known.get(one.name, usual) for one in defects}
+
+
+def sampled(defects: Sequence[Defect], seed: str, seconds: float, takes: Mapping[str, float]) -> list[Defect]:
+    """Return some of ``defects``, in an order that the ``seed`` tells, that together take at most that long.
+
+    Args:
+        defects: to choose from.
+        seed: the same chooses the same.
+        seconds: that they may take, one after the other.
+        takes: seconds that each is expected to take, by name.
+    """
+    shuffled = sorted(defects, key=lambda one: one.name)
+    random.Random(seed).shuffle(shuffled)  # noqa: S311 - to choose, not to hide
+    found, rest = [], seconds
+    for one in shuffled:
+        if takes[one.name] <= rest:
+            found.append(one)
+            rest -= takes[one.name]
+    return found
+
+
+@dataclass
+class Campaign:
+    """Tries defects.
 
     Attributes:
-        seen: what came of it.
-        digest: of the defect and of the source that it was planted in.
-        commit: of that source, where there is one.
-        machine: as a run describes it.
+        project: in copies of which.
+        records: where what is seen is kept.
+        at_once: how many are tried at the same time.
+        seconds: after which none is begun that would not be over by then.
+        attempt: tries one.
     """
 
-    seen: Seen
-    digest: str
-    commit: Any = None
-    machine: Any = None
+    project: Project
+    records: Records
+    at_once: int = 1
+    seconds: float = float("inf")
+    attempt: Callable[..., Seen] = run.run
+    _cancelled: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _running: dict[str, float] = field(default_factory=dict)
+    _outcomes: list[Outcome] = field(default_factory=list)
 
+    def go(self, defects: Sequence[Defect], *, again: bool = False) -> None:
+        """Try each of ``defects``, but for those of which it is known already what comes of them.
 
-class Store:
-    """What was seen, one file a defect.
+        Args:
+            defects: in that order.
+            again: try those as well.
 
-    Args:
-        directory: where the files are.
-    """
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-
-    def log(self, name: str) -> Path:
-        """Where pytest's words on a defect go."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        return self._directory / f"{name}.log"
-
-    def keep(self, kept: Kept) -> None:
-        """Write down what was seen."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        data = dataclasses.asdict(kept)
-        data["seen"]["outcome"] = kept.seen.outcome.value
-        path = self._directory / f"{kept.seen.name}.json"
-        write_atomic(path, (json.dumps(data, indent=1) + "\n").encode())
-
-    def found(self) -> dict[str, Kept]:
-        """Return what was seen of each defect; a file that can't be read is as none."""
-        return {kept.seen.name: kept for kept in self._read()}
-
-    def _read(self) -> Iterator[Kept]:
-        for path in sorted(self._directory.glob("*.json")):
+        Raises:
+            KeyboardInterrupt: it was interrupted; what ran has ended by then, what was seen is kept.
+            EvidenceError: what was seen can't be kept.
+        """
+        waiting = [one for one in defects if again or not self.known(one)]
+        takes = expected(defects, self.records)
+        if known := len(defects) - len(waiting):
+            progress.say(f"{known} of {len(defects)} defects were seen before, of the same source")
+        started = time.monotonic()
+        total = len(waiting)
+        with ThreadPoolExecutor(self.at_once) as pool:
+            workers = [pool.submit(self._work, waiting, takes, started) for _ in range(self.at_once)]
             try:
-                data = json.loads(path.read_text(encoding="utf-8"))
-                data["seen"]["outcome"] = Outcome(data["seen"]["outcome"])
-                yield Kept(**{**data, "seen": Seen(**data["seen"])})
-            except (OSError, ValueError, KeyError, TypeError):
-                continue
+                while wait(workers, _REFRESH).not_done:
+                    progress.status(self._state(waiting, takes, total))
+            except KeyboardInterrupt:
+                progress.say("ending in order: what was seen is kept")
+                raise
+            finally:
+                self._cancelled.set()
+                progress.done()
+        for worker in workers:
+            worker.result()
 
+    def known(self, defect: Defect) -> bool:
+        """Whether it is known what comes of ``defect``; of one that is broken it is not."""
+        record = self.records.of(defect)
+        return record is not None and record.current and record.seen.outcome is not Outcome.BROKEN
 
-def digest_of(defect: Defect, source: str) -> str:
-    """Return the digest of a defect and of what it is planted in."""
-    return hashlib.sha256(f"{source}\0{defect!r}".encode()).hexdigest()
-
-
-def chosen(defects: Sequence[Defect], words: str) -> list[Defect]:
-    """Return the defects whose name or kind has all of ``words`` in it, in any order.
-
-    >>> from .defect import Variable
-    >>> one = Defect("gateway-delays", "gateway", "", [Variable("A", "b")], "a1", turns=["A1.errors"])
-    >>> [len(chosen([one], words)) for words in ("", "gateway", "delays gateway", "engine")]
-    [1, 1, 1, 0]
-    """
-    return [one for one in defects if all(word in f"{one.kind} {one.name}" for word in words.split())]
-
-
-def sample(defects: Sequence[Defect], seed: str, seconds: float, found: Mapping[str, Kept]) -> list[Defect]:
-    """Return some defects, others for another seed, that take no longer than ``seconds`` together.
-
-    How long each takes is known from when it was seen last; of one that never was, it is guessed.
-    """
-    drawn = list(defects)
-    random.Random(seed).shuffle(drawn)  # noqa: S311 - to be the same for the same commit
-    some, left = [], seconds
-    for one in drawn:
-        takes = found[one.name].seen.seconds if one.name in found else _USUAL
-        if takes <= left:
-            some.append(one)
-            left -= takes
-    return some
-
-
-def run(
-    project: Project, defects: Sequence[Defect], store: Store, *, at_once: int = 1, again: bool = False
-) -> list[Seen]:
-    """Try defects; return what was seen of each, now or before.
-
-    Args:
-        project: what they are planted in.
-        defects: which.
-        store: what was seen before, of the same source, is not made again; and what is seen is kept there.
-        at_once: how many at a time.
-        again: make it anew all the same.
-    """
-    source = tree.digest(project.root)
-    before = store.found()
-    known = (
-        {}
-        if again
-        else {
-            one.name: before[one.name].seen
-            for one in defects
-            if one.name in before
-            and before[one.name].digest == digest_of(one, source)
-            and before[one.name].seen.outcome is not Outcome.BROKEN
-        }
-    )
-    left = [one for one in defects if one.name not in known]
-    if known:
-        progress.say(f"{len(known)} of {len(defects)} defects were seen before, in the same source")
-    clock = _Clock(left, before, at_once)
-    lock = threading.Lock()
-
-    def make(defect: Defect) -> Seen:
-        with lock:
-            progress.say(f"{defect.name}: {defect.story}")
-            progress.status(clock.told())
-        seen = attempt(project, defect, store.log(defect.name))
-        told = f" ({seen.reason})" if seen.reason else ""
-        with lock:
-            store.keep(Kept(seen, digest_of(defect, source), commit(project.root), describe()))
-            clock.done += 1
-            progress.say(f"{defect.name}: {seen.outcome.value} in {duration(seen.seconds)}{told}")
-        return seen
-
-    made: dict[str, Seen] = {}
-    with ThreadPoolExecutor(max_workers=at_once) as pool:
-        trying = {pool.submit(make, one): one for one in left}
+    def _work(self, waiting: list[Defect], takes: Mapping[str, float], started: float) -> None:
         try:
-            for future in as_completed(trying):
-                made[trying[future].name] = future.result()
+            while (defect := self._next(waiting, takes, started)) is not None:
+                self._one(defect)
+        except Cancelled:
+            return
         except BaseException:
-            pool.shutdown(cancel_futures=True)
+            self._cancelled.set()  # nothing else could be kept either
             raise
-    progress.done()
-    return [known.get(one.name) or made[one.name] for one in defects]
+
+    def _next(self, waiting: list[Defect], takes: Mapping[str, float], started: float) -> Defect | None:
+        with self._lock:
+            while waiting and not self._cancelled.is_set():
+                defect = waiting.pop(0)
+                if time.monotonic() - started + takes[defect.name] <= self.seconds:
+                    self._running[defect.name] = time.monotonic()
+                    return defect
+                progress.say(f"not begun: {defect.name}, it would not be over in time")
+            return None
+
+    def _one(self, defect: Defect) -> None:
+        try:
+            seen = self.attempt(defect, self.project, self._cancelled, self.records.evidence(defect.name))
+        except OSError as error:
+            seen = broken(f"the project could not be copied: {error}")
+        finally:
+            with self._lock:
+                self._running.pop(defect.name, None)
+        self.records.keep(defect, seen)
+        with self._lock:
+            self._outcomes.append(seen.outcome)
+        progress.say(f"{seen.outcome:<7} {defect.name}, {told(seen)}")
+
+    def _state(self, waiting: Sequence[Defect], takes: Mapping[str, float], total: int) -> str:
+        with self._lock:
+            now = time.monotonic()
+            on = [f"{name} since {duration(now - since)}" for name, since in self._running.items()]
+            rest = sum(takes[one.name] for one in waiting)
+            rest += sum(max(takes[name] - (now - since), 0.0) for name, since in self._running.items())
+            counts = [f"{self._outcomes.count(one)} {one}" for one in Outcome if one in self._outcomes]
+            done = ", ".join([f"{len(self._outcomes)} of {total}", *counts])
+            return f"{done}; {', '.join(on) or 'nothing runs'}; {about(rest / self.at_once)} left"
 
 
-class _Clock:
-    """How many are done, and how long the others may take."""
-
-    def __init__(self, left: Sequence[Defect], before: Mapping[str, Kept], at_once: int) -> None:
-        takes = [before[one.name].seen.seconds if one.name in before else _USUAL for one in left]
-        self._expected = sum(takes) / at_once
-        self._began = time.monotonic()
-        self._of = len(left)
-        self.done = 0
-
-    def told(self) -> str:
-        spent = time.monotonic() - self._began
-        rate = spent / self.done * (self._of - self.done) if self.done else self._expected
-        return f"{self.done} of {self._of} defects, about {duration(rate)} to go"
-
-
-__all__ = ["Kept", "Store", "chosen", "digest_of", "run", "sample"]
+def told(seen: Seen) -> str:
+    """Say in one line what was seen."""
+    if seen.noticed is not None:
+        return f"noticed after {duration(seen.noticed)}"
+    return " ".join(seen.why.split())

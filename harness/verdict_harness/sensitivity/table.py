@@ -1,121 +1,183 @@
-"""What was seen of each defect, as a page for people; and which criteria nobody has put to the test."""
+"""The table of what a gate notices, as Markdown: what was seen, what was missed, what nobody has proved."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from ..figures import duration
-from .attempt import Outcome
-from .campaign import Kept, digest_of
-from .defect import RUN, Defect
+from ..figures import duration, gibibytes
+from ..record import write_atomic
+from ..verdicts import Table, Verdict
+from .campaign import told
+from .defect import Defect
+from .records import Origin, Record, Records
+from .seeing import Outcome
+from .sound import alarms
 
 _HEAD = """\
-# Would it notice?
+# Sensitivity
 
-What is planted in the system, in what measures it and in what people do, one defect at a time, and whether
-criteria turn: `nox -s sensitivity`. {seen} of {of} defects were seen, {caught} of them caught. Written by
-`nox -s sensitivity -- --table docs/sensitivity.md`; how a team plants defects of its own is in
-[your-own-service.md](your-own-service.md).
-
-{where}
-
-"Has to turn" names what must be FAIL (**bold**), or FAIL or INCONCLUSIVE. Seconds are those from nothing to
-the verdict: to bring the system up is among them.
+Defects were planted in a copy of the project, one at a time, and the gate was run on it. Written by
+`python -m verdict_harness.sensitivity PACKAGE --table FILE`: what it says was seen, and nothing else.
 """
-_SHOWN = 200  # characters of a reason
-_COLUMNS = "| defect | has to turn | seen | s |\n|---|---|---|---|\n"
+_COLUMNS = "| defect | kind | has to turn | seen | noticed after |\n|---|---|---|---|---|"
 
 
-def page(defects: Sequence[Defect], found: Mapping[str, Kept], criteria: Iterable[str], source: str) -> str:
-    """Return the page.
+@dataclass(frozen=True, slots=True)
+class _Row:
+    defect: Defect
+    record: Record | None
+
+    @property
+    def caught(self) -> Record | None:
+        """What proves something: seen of what is there now, and caught."""
+        record = self.record
+        good = record and record.current and record.seen.outcome is Outcome.CAUGHT
+        return record if good else None
+
+
+def unnamed(defects: Sequence[Defect], table: Table) -> list[str]:
+    """Return the criteria of all requirements that no defect has to turn, in the order of the table.
+
+    >>> d = Defect("dear", "shop", "It is dear.", (), "", fails=["S.price"], holds=["S.wait"])
+    >>> unnamed([d], {"The shop": ("S.price", "S.wait")})
+    ['S.wait']
+    """
+    named = {name for defect in defects for name in (*defect.fails, *defect.turns)}
+    return [name for ids in table.values() for name in dict.fromkeys(ids) if name not in named]
+
+
+def unproven(defects: Sequence[Defect], records: Records, table: Table) -> list[str]:
+    """Return the criteria of all requirements that no defect which was caught has seen FAIL."""
+    caught = [one for one in (_Row(defect, records.of(defect)).caught for defect in defects) if one]
+    failed = {name for one in caught for name, said in one.seen.verdicts.items() if said == str(Verdict.FAIL)}
+    return [name for ids in table.values() for name in dict.fromkeys(ids) if name not in failed]
+
+
+def write(path: Path, defects: Sequence[Defect], records: Records, table: Table) -> None:
+    """Write :func:`render` to a file.
+
+    Raises:
+        EvidenceError: if it can't be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, render(defects, records, table).encode())
+
+
+def render(defects: Sequence[Defect], records: Records, table: Table) -> str:
+    """Return the whole page.
 
     Args:
-        defects: all of them, in the order of the page.
-        found: what was seen of each.
-        criteria: ids of all criteria of the project.
-        source: digest of the source as it is: what was seen in another one says so.
+        defects: all that there are, run or not.
+        records: what was seen of them.
+        table: the criteria of each requirement.
     """
-    seen = {one.name: found[one.name] for one in defects if one.name in found}
-    other = sum(seen[one.name].digest != digest_of(one, source) for one in defects if one.name in seen)
-    caught = [one for one in seen.values() if one.seen.outcome is Outcome.CAUGHT]
-    parts = [
-        _HEAD.format(seen=len(seen), of=len(defects), caught=len(caught), where=_where(seen.values(), other))
-    ]
-    for kind in dict.fromkeys(one.kind for one in defects):
-        parts.append(
-            f"## {kind[:1].upper()}{kind[1:]}\n\n| defect | has to turn | seen | s |\n|---|---|---|---|\n"
+    rows = [_Row(defect, records.of(defect)) for defect in defects]
+    return "\n".join(
+        [*_top(rows, records), *_rows(rows, records), *_open(rows), *_lacks(rows, records, table)]
+    )
+
+
+def _top(rows: Sequence[_Row], records: Records) -> Iterator[str]:
+    yield _HEAD
+    yield (
+        f"Of commit {_commit(records.now)}, on {_machine(records.now)}. "
+        "What was seen elsewhere, or of other source, says so.\n"
+    )
+    states = [_state(row) for row in rows]
+    counts = [f"{states.count(state)} {state}" for state in dict.fromkeys([*map(str, Outcome), *states])]
+    yield f"{len(rows)} defects: {', '.join(counts)}.\n"
+
+
+def _state(row: _Row) -> str:
+    if row.record is None:
+        return "not run"
+    return str(row.record.seen.outcome) if row.record.current else "seen of other source only"
+
+
+def _rows(rows: Sequence[_Row], records: Records) -> Iterator[str]:
+    yield _COLUMNS
+    for row in rows:
+        defect, record = row.defect, row.record
+        expected = [*(f"{name} FAIL" for name in defect.fails), *defect.turns]
+        noticed = record.seen.noticed if record else None
+        cells = (
+            f"`{defect.name}`: {defect.story}",
+            defect.kind,
+            ", ".join(expected),
+            _seen(row, records),
+            "\N{EN DASH}" if noticed is None else duration(noticed),
         )
-        parts[-1] += "".join(_row(one, seen.get(one.name)) for one in defects if one.kind == kind)
-    open_ = [one for one in defects if one.name in seen and seen[one.name].seen.outcome is Outcome.MISSED]
-    parts.append(_list("Open: nothing caught these", [f"{one.name}: {one.story}" for one in open_]))
-    proven = {
-        name
-        for one in defects
-        if one.name in seen and seen[one.name].seen.outcome is Outcome.CAUGHT
-        for name in (*one.fails, *one.turns)
-    }
-    parts.append(_list("Unproven: no defect that was seen has turned these", sorted({*criteria} - proven)))
-    return "\n".join(parts)
+        yield f"| {' | '.join(map(_cell, cells))} |"
+    yield ""
 
 
-def unnamed(defects: Iterable[Defect], criteria: Iterable[str]) -> list[str]:
-    """Return the criteria that no defect says it turns."""
-    named = {name for one in defects for name in (*one.fails, *one.turns)}
-    return sorted({*criteria} - named - {RUN})
+def _seen(row: _Row, records: Records) -> str:
+    defect, record = row.defect, row.record
+    if record is None:
+        return "**not run**"
+    names = [name for name in (*defect.fails, *defect.turns) if name in record.seen.verdicts]
+    verdicts = ", ".join(f"{name} {record.seen.verdicts[name]}" for name in names)
+    caught, broke = (record.seen.outcome is one for one in (Outcome.CAUGHT, Outcome.BROKEN))
+    parts = [
+        str(record.seen.outcome) if caught else f"**{record.seen.outcome}**",
+        told(record.seen) if broke else verdicts,
+    ]
+    if not record.current:
+        parts.append(f"of other source, commit {_commit(record.origin)}")
+    if record.origin.machine != records.now.machine:
+        parts.append(f"on {_machine(record.origin)}")
+    return "; ".join(parts)
 
 
-def _where(seen: Iterable[Kept], other: int) -> str:
-    """Say of which commits and machines it was, and how many of other source than there is."""
-    commits = dict.fromkeys(_commit(one.commit) for one in seen)
-    machines = dict.fromkeys(_machine(one.machine) for one in seen)
-    when = [dt.datetime.fromtimestamp(one.seen.at, tz=dt.UTC) for one in seen]
-    if not when:
-        return "Nothing was seen yet."
-    days = dict.fromkeys(f"{moment:%Y-%m-%d}" for moment in (min(when), max(when)))
-    told = f"Seen {' to '.join(days)}, at {', '.join(commits)}, on {'; '.join(machines)}"
-    return f"{told}; {other} of them in other source than there is now." if other else f"{told}."
+def _open(rows: Sequence[_Row]) -> Iterator[str]:
+    yield "## Open: defects that nothing catches\n"
+    missed = [row for row in rows if row.record and row.record.seen.outcome is Outcome.MISSED]
+    yield from _list(f"`{row.defect.name}`: {told(row.record.seen)}" for row in missed if row.record)
+    yield "## Broken: nothing is known of these\n"
+    broken = [row for row in rows if row.record and row.record.seen.outcome is Outcome.BROKEN]
+    yield from _list(f"`{row.defect.name}`: {told(row.record.seen)}" for row in broken if row.record)
 
 
-def _commit(told: Any) -> str:
-    if not isinstance(told, Mapping):
-        return "no commit"
-    return f"`{str(told.get('commit'))[:9]}`" + (" with changes" if told.get("changed") else "")
+def _lacks(rows: Sequence[_Row], records: Records, table: Table) -> Iterator[str]:
+    defects = [row.defect for row in rows]
+    yield "## Unproven: criteria that no defect has failed\n"
+    nobody = {*unnamed(defects, table)}
+    yield from _list(
+        f"{name}{' (no defect names it)' if name in nobody else ''}"
+        for name in unproven(defects, records, table)
+    )
+    yield "## The sound system\n"
+    found = {select: alarms(runs) for select, runs in records.sound().items()}
+    yield from _list(f"`{select or 'all'}`: {one}" for select, one in found.items())
+    if not found:
+        return
+    yield "Criteria that were not met there; to see one of them INCONCLUSIVE with a defect proves little:\n"
+    yield from _list(
+        f"{name}: FAIL in {one.failed.get(name, 0)}, INCONCLUSIVE in {one.unknown.get(name, 0)} of {one.runs}"
+        for one in found.values()
+        for name in sorted({*one.failed, *one.unknown})
+    )
 
 
-def _machine(told: Any) -> str:
-    if not isinstance(told, Mapping):
-        return "a machine that nobody described"
-    return f"{told.get('cores')} cores ({told.get('cpu')}), {told.get('python')}"
+def _list(lines: Iterator[str]) -> Iterator[str]:
+    found = [f"- {line}" for line in lines]
+    yield "\n".join(found or ["None."]) + "\n"
 
 
-def _row(defect: Defect, kept: Kept | None) -> str:
-    named = [f"**{name}**" for name in defect.fails] + list(defect.turns)
-    if kept is None:
-        said, seconds = "not run", ""
-    else:
-        seen = kept.seen
-        if seen.outcome is Outcome.CAUGHT:
-            turned = [f"{name} {seen.verdicts.get(name, 'none')}" for name in (*defect.fails, *defect.turns)]
-            said = f"caught: {', '.join(turned)}"
-        else:
-            said = f"**{seen.outcome.value}**: {' '.join(seen.reason.split())[:_SHOWN]}"
-        seconds = f"{seen.seconds:.0f}"
-    cells = (f"`{defect.name}`: {defect.story}", ", ".join(named), said, seconds)
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |\n"
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
 
 
-def _list(title: str, items: Sequence[str]) -> str:
-    return f"## {title}\n\n" + ("".join(f"- {item}\n" for item in items) if items else "None.\n")
+def _commit(origin: Origin) -> str:
+    if not origin.commit:
+        return "unknown (no git)"
+    return origin.commit.removesuffix("+") + (" with changes" if origin.commit.endswith("+") else "")
 
 
-def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
-    """Return one line on many.
-
-    >>> summary([Outcome.CAUGHT, Outcome.MISSED], 75)
-    '1 of 2 defects caught, 1 missed (1:15 min)'
-    """
-    others = [one for one in Outcome if one is not Outcome.CAUGHT and one in outcomes]
-    told = "".join(f", {outcomes.count(one)} {one.value}" for one in others)
-    return f"{outcomes.count(Outcome.CAUGHT)} of {len(outcomes)} defects caught{told} ({duration(seconds)})"
+def _machine(origin: Origin) -> str:
+    machine = origin.machine
+    memory = machine.get("memory")
+    size = f", {gibibytes(memory)}" if isinstance(memory, int) else ""
+    return f"{machine.get('cores')} cores of {machine.get('cpu')}{size}, {machine.get('system')}"

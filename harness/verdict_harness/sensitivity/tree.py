@@ -1,101 +1,132 @@
-"""A copy of a project, and a Python that imports the copy's modules and not the project's."""
+"""A copy of a project in which something may be broken, and a Python that imports from that copy."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
-import subprocess
+import site
 import sys
+import tempfile
 import venv
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-#: What is left out where no git says which files are the project's.
-_NOT_OURS = frozenset({".git", ".nox", ".venv", "venv", "runs", "__pycache__", ".mypy_cache", ".ruff_cache"})
-_HOME = ".planted"  # of the copy's Python, in the copy
-#: Nothing in these changes what a run does.
-_WORDS = ("docs/", "tests/", "README", "CHANGELOG", ".github/", ".ci/")
+from ..errors import CommandError
+from ..processes import run
+from ..record import of_files
 
-
-def files(root: Path) -> list[str]:
-    """Return the project's files by their paths from ``root``: what git lists, but for what it ignores."""
-    try:
-        listed = subprocess.run(
-            ["git", "ls-files", "-co", "--exclude-standard", "-z"],  # noqa: S607 - whichever git the user has
-            cwd=root,
-            capture_output=True,
-            check=True,
-        ).stdout.decode()
-    except (OSError, subprocess.CalledProcessError):
-        return sorted(_walked(root))
-    return sorted(name for name in listed.split("\0") if name and (root / name).is_file())
+#: What git need not be asked about: the history, environments, and what runs leave behind.
+_LEFT = {".git", ".nox", ".venv", "__pycache__", "runs"}
+#: What marks a directory that is made again when it is missing: a cache, or an environment.
+_MARKS = ("CACHEDIR.TAG", "pyvenv.cfg")
 
 
-def _walked(root: Path) -> Iterator[str]:
-    for place, directories, names in os.walk(root):
-        directories[:] = [one for one in directories if one not in _NOT_OURS]
-        for name in names:
-            yield (Path(place) / name).relative_to(root).as_posix()
-
-
-def digest(root: Path) -> str:
-    """Return a digest of all files that what a run does may depend on."""
-    whole = hashlib.sha256()
-    for name in files(root):
-        if not name.startswith(_WORDS):
-            whole.update(f"{name}\0".encode() + hashlib.sha256((root / name).read_bytes()).digest())
-    return whole.hexdigest()
-
-
-class Copy(NamedTuple):
-    """A copy of a project.
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A copy of a project in a scratch directory.
 
     Attributes:
-        root: its directory.
-        python: imports the copy's modules.
+        root: of the copy.
+        original: of the project that it was copied from.
+        python: an interpreter that imports from the copy whatever ours imports from the original, and
+            everything else from where ours does. It says so to those that it starts, too.
     """
 
     root: Path
+    original: Path
     python: Path
 
+    def environment(self) -> dict[str, str]:
+        """Return the variables that are other than ours, so that a session of pytest is the copy's own.
 
-def copy(root: Path, into: Path) -> Copy:
-    """Copy the project into the directory ``into``, which is made."""
-    for name in files(root):
-        target = into / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(root / name, target)
-    return Copy(into, _python(root, into))
+        What ours was told is not for those in the copy, and a path that leads to the original would go
+        before everything that the copy's Python knows.
+        """
+        told = [name for name in os.environ if name.startswith(("PYTEST_", "HARNESS_"))]
+        ways = [way for way in os.environ.get("PYTHONPATH", "").split(os.pathsep) if way]
+        kept = [way for way in ways if not Path(way).resolve().is_relative_to(self.original)]
+        return {
+            **dict.fromkeys(told, ""),
+            "PYTHONPATH": os.pathsep.join(kept),
+            "PATH": os.pathsep.join([str(self.python.parent), os.environ.get("PATH", os.defpath)]),
+        }
 
 
-def _python(root: Path, into: Path) -> Path:
-    """Make a Python for the copy: with all that the running one has, but the copy's modules before it.
+@contextmanager
+def copied(original: Path) -> Iterator[Tree]:
+    """Copy the project at ``original``; the copy is gone when the context ends.
 
-    What a run starts gets an environment without ``PYTHONPATH``, so this has to be the interpreter's own.
+    Raises:
+        OSError: if it can't be copied.
     """
-    home = into / _HOME
-    venv.EnvBuilder(with_pip=False, symlinks=True).create(home)
-    here = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    (packages,) = (home / "lib" / here).glob("site-packages")
-    theirs = next(Path(entry) for entry in sys.path if Path(entry).name == "site-packages")
-    lines = [str(into / place) for place in below(root, sys.path)]
-    lines.append(f"import site; site.addsitedir({str(theirs)!r})")
-    (packages / "planted.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return home / "bin" / "python"
+    original = original.resolve()
+    with tempfile.TemporaryDirectory(prefix="verdict-sensitivity-", ignore_cleanup_errors=True) as scratch:
+        root = Path(scratch).resolve() / original.name
+        for name in listed(original):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(original / name, root / name, follow_symlinks=False)
+        yield Tree(root, original, _python(Path(scratch).resolve() / "python", original, root))
 
 
-def below(root: Path, entries: Sequence[str]) -> list[str]:
-    """Return those of ``sys.path``'s entries that are the project's, by their paths from its root.
+def listed(root: Path) -> list[Path]:
+    """Return the files of a project, relative to its ``root``, in order.
 
-    >>> below(Path("/p"), ["/p", "/p/src", "/usr/lib/python3", "/p/.nox/env/lib/python3/site-packages"])
-    ['.', 'src']
+    They are those that git has or would take; without git, all but environments, caches and runs.
     """
-    own = [Path(entry) for entry in entries if entry]
-    found = [entry.relative_to(root) for entry in own if entry.is_relative_to(root)]
-    return [
-        place.as_posix()
-        for place in dict.fromkeys(found)
-        if not {*place.parts} & {"site-packages", *_NOT_OURS}
+    try:
+        git = run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=root)
+    except CommandError:  # no git, or no repository
+        return sorted(path.relative_to(root) for path in _walked(root))
+    names = sorted({Path(name) for name in git.stdout.split("\0") if name})
+    # what was deleted and not yet committed is listed, and a repository within this one is one name
+    return [one for name in names for one in _expanded(root, name)]
+
+
+def _expanded(root: Path, name: Path) -> list[Path]:
+    path = root / name
+    if path.is_dir() and not path.is_symlink():
+        return sorted(one.relative_to(root) for one in _walked(path))
+    return [name] if path.is_symlink() or path.exists() else []
+
+
+def _walked(directory: Path) -> Iterator[Path]:
+    for path in directory.iterdir():
+        if path.name in _LEFT:
+            continue
+        if path.is_symlink() or path.is_file():
+            yield path
+        elif path.is_dir() and not any((path / mark).exists() for mark in _MARKS):
+            yield from _walked(path)
+
+
+def digest(root: Path, apart: Sequence[Path] = ()) -> dict[str, str]:
+    """Return the digest of each file that a run may depend on, by its path below ``root``.
+
+    Args:
+        root: of the project.
+        apart: directories that are left out, such as that of the defects: each has a digest of its own.
+            What only people read (Markdown) is left out, too.
+    """
+    paths = [root / name for name in listed(root) if name.suffix != ".md"]
+    return of_files([path for path in paths if not any(path.is_relative_to(one) for one in apart)], root)
+
+
+def _python(place: Path, original: Path, root: Path) -> Path:
+    """Make the copy's Python: an environment with nothing in it but the ways to what we import from."""
+    venv.EnvBuilder(with_pip=False, symlinks=True).create(place)
+    (packages,) = place.glob("lib/python*/site-packages")
+    ways = {way: Path(way).resolve() for way in sys.path}
+    below = {way: path for way, path in ways.items() if path.is_relative_to(original)}
+    copies = {way: root / path.relative_to(original) for way, path in below.items()}
+    moved = {way: str(copy) for way, copy in copies.items() if copy.is_dir()}
+    installed = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
+    lines = [
+        *dict.fromkeys(moved.values()),
+        *(f"import site; site.addsitedir({directory!r})" for directory in installed),
+        # what is installed for editing leads to the original, and a namespace package would be of both
+        f"import sys; sys.path[:] = [way for way in sys.path if way not in {list(moved)!r}]",
     ]
+    (packages / "sensitivity.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return place / "bin" / "python"
