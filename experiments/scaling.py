@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from verdict_harness.loads import SETTLE, Ask, Capacity, Claim, Plan, Stage, Trial
 from verdict_harness.record import Run
-from verdict_harness.samples import Estimate, NoValue
+from verdict_harness.samples import Estimate, NoValue, Server
 from verdict_harness.systems import Deployment
 
 from . import constant
@@ -39,19 +39,22 @@ def shards(ask: Ask) -> tuple[str, ...]:
 
 
 def p99(load: Trial, ask: Ask) -> Estimate | NoValue:
-    """Return how long matching took; what was received and never matched was infinitely slow.
-
-    A trial shorter than from one scrape to the next may have none in its judged part: of such a one, which
-    only searches, the settling time is asked about, too.
-    """
-    server = load.server if ask.seconds > SCRAPED else load.totals
-    return server.quantile(0.99, MATCHING, due="me_orders_received_total", shard=shards(ask))
+    """Return how long matching took; what was received and never matched was infinitely slow."""
+    return _server(load, ask).quantile(0.99, MATCHING, due="me_orders_received_total", shard=shards(ask))
 
 
 def matches(load: Trial, ask: Ask) -> Estimate | NoValue:
     """Return how many matches a minute were made."""
-    server = load.server if ask.seconds > SCRAPED else load.totals
-    return server.rate("me_matches_total", per=60, shard=shards(ask))
+    return _server(load, ask).rate("me_matches_total", per=60, shard=shards(ask))
+
+
+def _server(load: Trial, ask: Ask) -> Server:
+    """Return what is asked about the part of a trial that is judged.
+
+    A trial shorter than from one scrape to the next may have none in it: of such a one, which only searches,
+    the settling time is asked about, too.
+    """
+    return load.server if ask.seconds > SCRAPED else load.totals
 
 
 def behind(deployment: Deployment, ask: Ask) -> float:

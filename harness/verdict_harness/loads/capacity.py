@@ -90,6 +90,15 @@ class Claim:
         if not (self.parts > 1 and 1 < self.factor <= self.parts and fine and ordered):
             raise ValueError(f"a claim that can't be searched for: {self}")
 
+    def times(self, count: int) -> float:
+        """Return how many times the rate of one part that many are offered, each its share of ``factor``.
+
+        >>> claim = Claim(parts=3, factor=2.7, start=100, most=3000)
+        >>> [round(claim.times(count), 9) for count in (1, 2, 3)]
+        [1.0, 1.8, 2.7]
+        """
+        return 1.0 if count == 1 else self.factor * count / self.parts
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
@@ -220,7 +229,7 @@ def _search(claim: Claim) -> _Search:
     found = _ruled(claim, pairs)
     between = []
     for count in range(2, claim.parts):
-        times = claim.factor * count / claim.parts
+        times = claim.times(count)
         why = f"what {count} do at {times:g} times what one was offered"
         between.append((yield Ask(tuple(range(count)), times * pairs[-1].rate, claim.long, why)))
     said = [f"{trial.ask.rate:.4g}/s on {trial.ask.on}: {trial.outcome.value}" for trial in between]

@@ -127,21 +127,20 @@ class Capacity:
 
     def listing(self) -> Listing:
         """Return every trial so far, and a drawing of them: rates as many times as parts were loaded."""
-        times = {1: 1.0}
-        times |= {n: self.claim.factor * n / self.claim.parts for n in range(2, self.claim.parts + 1)}
         columns = ("on", "orders/s", "for", "", "what broke first", "p99 at the client", self.made, "CPU")
         rows, marks = [], []
         for trial in self.trials:
             ask, parts = trial.ask, len(trial.ask.parts)
+            times = self.claim.times(parts)
             waited = None if trial.p99 is None else 1000 * trial.p99
             full = None if trial.full is None else 100 * trial.full
             row = [ask.on, quantity(ask.rate, ""), duration(ask.seconds), trial.outcome.value, trial.broke]
             row += [quantity(waited, "ms"), quantity(trial.yielded, ""), quantity(full, "% of its share")]
             rows.append(tuple(row))
             if trial.p99 is not None and trial.outcome is not Outcome.VOID:
-                series = "one" if parts == 1 else f"{parts}, at {times[parts]:g} times"
+                series = "one" if parts == 1 else f"{parts}, at {times:g} times"
                 met = trial.outcome is Outcome.SUSTAINED
-                marks.append(Mark(series, ask.rate / times[parts], trial.p99 * 1000, met))
+                marks.append(Mark(series, ask.rate / times, trial.p99 * 1000, met))
         marks.sort(key=lambda mark: mark.series != "one")
         return Listing(
             f"{self.name}: {len(rows)} trials",

@@ -173,7 +173,7 @@ def judge(  # noqa: PLR0913 - each is one thing that a trial leaves
     p99 = _p99(orders)
     if void := _void(orders, trouble, spent):
         return Trial(ask, Outcome.VOID, void, full, p99)
-    broke = _broke(ask.rate, orders, span)
+    broke = _broke(ask.rate, orders, span, p99)
     if not broke and inside is not None:
         broke = inside.broke(ask.rate)
         if not broke and inside.unknown:
@@ -197,12 +197,11 @@ def _void(orders: Sequence[Order], trouble: str, spent: Used | None) -> str:
     return trouble
 
 
-def _broke(rate: float, orders: Sequence[Order], span: tuple[float, float]) -> str:
+def _broke(rate: float, orders: Sequence[Order], span: tuple[float, float], p99: float | None) -> str:
     """Return what broke first, as people would name it; empty if nothing did."""
     lost = sum(order.fate is not Fate.ACCEPTED for order in orders)
     if lost > (1 - ACCEPTED) * len(orders):
         return f"{lost} of {len(orders)} orders were not accepted in time"
-    p99 = _p99(orders)
     if p99 is not None and p99 >= LATENCY:
         return f"p99 at the client was {p99 * 1000:.0f} ms"
     looks, under_way = _under_way(orders, *span)
