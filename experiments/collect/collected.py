@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from experiments.cluster import RULES
@@ -16,7 +16,7 @@ from verdict_harness.loads import Figure, Seen, figures_of, see
 from verdict_harness.record import Run
 from verdict_harness.samples import Estimate, NoValue, Trouble, Window, ms
 from verdict_harness.systems import Address, expressions
-from verdict_harness.verdicts import Finding, Judge, Verdict
+from verdict_harness.verdicts import Judge, Verdict, without_value
 
 ASIDE = 0.1  # share by which more or fewer orders may come than the load of the requirement has
 P = 0.99
@@ -60,18 +60,7 @@ class Uncarried:
 
     def __call__(self, judge: Judge) -> None:
         """Say so."""
-        judge.record(
-            Finding(
-                Verdict.INCONCLUSIVE,
-                value=None,
-                unit="",
-                limit="",
-                query="",
-                samples=0,
-                reason=self.why,
-                decides=self.cure,
-            )
-        )
+        judge.record(replace(without_value(Verdict.INCONCLUSIVE, self.why), decides=self.cure))
 
 
 _OUR_K6 = "a load that the harness runs itself (--backend external)"
