@@ -28,7 +28,6 @@ from .proxy import HOST, Forward, Proxy
 from .scaled import Scaled
 from .watch import Watch
 
-_ROLLOUT = 240.0  # seconds for pods to be ready, images already there or not
 _ENDING = 30.0  # seconds for a pod to be gone, beyond those that it has for its end
 _GRACE = 30  # seconds that a pod has for its end where it does not say: Kubernetes' own default
 _EXTERNAL = "external"  # the port of a Service that answers under this machine's address
@@ -235,7 +234,7 @@ class ClusterDeployment:
                 where=str(self._recipe.overlay),
             )
         beside = list(beside)
-        waiting.until_rolled_out(self.kubectl, [*self._workloads.values(), *beside], timeout=_ROLLOUT)
+        waiting.until_rolled_out(self.kubectl, [*self._workloads.values(), *beside], timeout=waiting.ROLLOUT)
         self._open(applied)
         self._wait_until_ready(self._system.services, rolled_out=True)
         assert self._watch is not None  # noqa: S101 - _open made it
@@ -285,7 +284,7 @@ class ClusterDeployment:
         for service in services:
             if not rolled_out:
                 workload = self._workload(service.name)
-                waiting.until_rolled_out(self.kubectl, [workload], timeout=_ROLLOUT)
+                waiting.until_rolled_out(self.kubectl, [workload], timeout=waiting.ROLLOUT)
                 if service.name in self._forwards:
                     self._forwards[service.name].reopen()
             until(

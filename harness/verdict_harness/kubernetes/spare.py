@@ -15,8 +15,6 @@ from .kubectl import Kubectl
 #: A chart and its workloads, as the cluster has them; ``None`` if it could not be installed.
 Spare: TypeAlias = tuple[Chart, Sequence[Mapping[str, Any]] | None]
 
-_ROLLOUT = 240.0  # seconds, as for the rest
-
 
 def awaited(kubectl: Kubectl, spare: Iterable[Spare], alive: Callable[[], None]) -> dict[str, str]:
     """Wait for each; where its image can't be had, a line says so and that is all.
@@ -41,7 +39,7 @@ def awaited(kubectl: Kubectl, spare: Iterable[Spare], alive: Callable[[], None])
             lacking[chart.release] = "its chart could not be installed"
             continue
         try:
-            waiting.until_rolled_out(kubectl, workloads, timeout=_ROLLOUT, alive=alive)
+            waiting.until_rolled_out(kubectl, workloads, timeout=waiting.ROLLOUT, alive=alive)
         except ImageError as error:
             lacking[chart.release] = why = error.found.splitlines()[0]
             progress.say(f"{chart.release} is not awaited, nothing is measured by it: {why}")

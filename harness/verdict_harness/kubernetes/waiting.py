@@ -12,6 +12,8 @@ from ..processes import Pending, until
 from . import diagnosis, pods
 from .kubectl import Kubectl
 
+ROLLOUT = 240.0  # seconds for pods to be ready, images already there or not
+
 _LOOK = 0.7  # seconds between two looks, each a run of kubectl
 _PATIENCE = 8.0  # seconds for what a cluster that has just started still lacks
 _NO_PODS = 5.0  # seconds after which events are asked why there is none

@@ -60,7 +60,7 @@ class Cluster:
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "_LOOK", 0.0)
-    monkeypatch.setattr(spare, "_ROLLOUT", 0.3)
+    monkeypatch.setattr(waiting, "ROLLOUT", 0.3)
 
 
 @pytest.fixture
