@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..errors import WaitTimeout
 from ..processes import Pending, until, web
-from .prometheus import query
+from .prometheus import query, unix
 from .recorded import seconds
 
 _OFTEN = 30.0  # seconds: what is scraped or evaluated less often is no part of what is measured here
@@ -64,7 +63,7 @@ def _covered(target: Mapping[str, Any], moment: float) -> bool:
     interval = seconds(target.get("scrapeInterval", "5s"))
     if interval > _OFTEN:
         return True
-    since = _unix(target["lastScrape"]) - moment
+    since = unix(target["lastScrape"]) - moment
     return since >= 0 if target.get("health") == "up" else since >= _TRIES * interval
 
 
@@ -75,7 +74,7 @@ def _evaluated(client: web.Client, after: float, rules: Collection[str]) -> bool
         for group in groups
         if float(group.get("interval", 0)) <= _OFTEN
         and any(rule["name"] in rules for rule in group["rules"])
-        and _unix(group["lastEvaluation"]) < after
+        and unix(group["lastEvaluation"]) < after
     ]
     if waiting:
         raise Pending(f"not evaluated since: {', '.join(waiting)}", ", ".join(waiting))
@@ -85,12 +84,3 @@ def _evaluated(client: web.Client, after: float, rules: Collection[str]) -> bool
 def _name(target: Mapping[str, Any]) -> str:
     labels = target.get("labels", {})
     return f"{labels.get('job', '?')} at {labels.get('instance', '?')}"
-
-
-def _unix(text: str) -> float:
-    """Return the unix seconds of a time as Prometheus writes it.
-
-    >>> _unix("1970-01-01T00:01:00.123456789Z"), _unix("0001-01-01T00:00:00Z") < 0
-    (60.123456, True)
-    """
-    return dt.datetime.fromisoformat(text).timestamp()

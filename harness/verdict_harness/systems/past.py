@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import UsageError
 from ..figures import moment
 from ..processes import Pending, web
 from .address import Address
-from .prometheus import query
+from .prometheus import query, unix
 from .recorded import seconds
 
 _LOOK_BACK = "5m"  # a sample stands for so long at most where nobody has set it otherwise
@@ -41,7 +41,7 @@ def check_past(prometheus: Address, start: float, end: float, series: str) -> No
                 start=start,
                 todo="judge a load sooner, or start Prometheus with a longer --storage.tsdb.retention.time",
             )
-        began = _unix(told.get("startTime"))
+        began = _began(told)
         # one that was started anew may have what an earlier one has written
         if began is not None and start < began and not _had(client, prometheus, "up", start, _LOOK_BACK):
             raise _lacks(
@@ -74,10 +74,11 @@ def _told(client: web.Client, path: str) -> dict[str, Any]:
         return {}
 
 
-def _unix(text: Any) -> float | None:
+def _began(told: Mapping[str, Any]) -> float | None:
+    """Return when it was started; ``None`` of a relative that does not say so."""
     try:
-        return dt.datetime.fromisoformat(text).timestamp()
-    except (TypeError, ValueError):
+        return unix(told["startTime"])
+    except (LookupError, TypeError, ValueError):
         return None
 
 

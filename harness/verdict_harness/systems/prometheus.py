@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import time
 from collections.abc import Callable
@@ -165,6 +166,18 @@ def query(client: web.Client, path: str, pick: Callable[[Any], T], **parameters:
         return pick(body["data"])
 
     return ask(path, read, params=parameters, client=client)
+
+
+def unix(text: str) -> float:
+    """Return the unix seconds of a time as Prometheus writes it.
+
+    >>> unix("1970-01-01T00:01:00.123456789Z"), unix("0001-01-01T00:00:00Z") < 0
+    (60.123456, True)
+
+    Raises:
+        ValueError: it is no such time.
+    """
+    return dt.datetime.fromisoformat(text).timestamp()
 
 
 def _all_up(client: web.Client, names: list[str]) -> bool:
