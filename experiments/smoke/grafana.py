@@ -13,11 +13,11 @@ import yaml
 
 from experiments.by_hand import addresses
 from experiments.cluster import GRAFANA, ROOT
-from verdict_harness.errors import UsageError, WaitTimeout
+from verdict_harness.errors import WaitTimeout
 from verdict_harness.kubernetes import ClusterDeployment, Ways, left_out
 from verdict_harness.processes import Answer, Pending, ask, until, web
 from verdict_harness.samples import count, number
-from verdict_harness.systems import Address, Deployment, Login, hidden, login_of
+from verdict_harness.systems import Address, Deployment, Login, login_of
 from verdict_harness.verdicts import Judge, Within
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ def absent(backend: str, environment: Mapping[str, str]) -> str:
     if backend in _DEPLOYING and not left_out(GRAFANA, environment):
         return ""
     if environment.get(VARIABLE):
-        _given(environment)
+        _named(environment)
         return ""
     without = "is to bring none up" if backend in _DEPLOYING else "brings none up"
     return f"the backend {backend} {without}, and {VARIABLE} is not set"
@@ -62,7 +62,7 @@ def look(deployment: Deployment, environment: Mapping[str, str]) -> dict[str, An
         ``where``.
     """
     if not isinstance(deployment, ClusterDeployment) or left_out(GRAFANA, environment):
-        given = _given(environment)
+        given = _named(environment)
         return {"where": given, "found": asked(given)}
     if why := deployment.lacking.get(GRAFANA.release):
         return {"lacking": why}
@@ -152,18 +152,6 @@ def _ask(client: web.Client, path: str, pick: Callable[[Answer], T]) -> T:
     return ask(path, right, timeout=TIMEOUT, client=client)
 
 
-def _given(environment: Mapping[str, str]) -> Address:
-    address = Address.of(environment[VARIABLE])
-    try:
-        url = web.Url(address)
-        good = url.scheme in ("http", "https") and bool(url.host)
-    except web.InvalidUrl:
-        good = False
-    if not good:
-        raise UsageError(
-            f"{VARIABLE} can't be understood",
-            expected="http://host:port, or https; with user:password@ if these are not admin and admin",
-            found=repr(hidden(environment[VARIABLE])),
-            where="the environment",
-        )
-    return address
+def _named(environment: Mapping[str, str]) -> Address:
+    others = "http://host:port, or https; with user:password@ if these are not admin and admin"
+    return Address.told(environment[VARIABLE], VARIABLE, expected=others)

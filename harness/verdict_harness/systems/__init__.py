@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import _later
-from .address import Address, Login, hidden, login_of
+from .address import Address, Login, login_of
 from .generator import RAW, SUMMARY, WITNESS, Brief, Generator, Remains, Running
 from .options import Options
 from .system import (
@@ -66,7 +66,6 @@ else:
             "prometheus": (
                 "expressions",
                 "forget",
-                "hidden",
                 "wait_until_measuring",
                 "wait_until_scraped",
             ),
@@ -106,7 +105,6 @@ __all__ = [
     "difference",
     "expressions",
     "forget",
-    "hidden",
     "kafka",
     "kept",
     "live_brokers",

@@ -7,6 +7,9 @@ from types import MappingProxyType
 from typing import Self, TypeAlias
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from .. import processes  # its web, an HTTP client, only when asked for
+from ..errors import UsageError
+
 Login: TypeAlias = tuple[str, str]
 """User and password."""
 
@@ -41,6 +44,26 @@ class Address(str):  # noqa: SLOT000 - few are made, and a slot could have no de
         address.login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
         return address
 
+    @classmethod
+    def told(cls, url: str, variable: str, *, expected: str = "http://host:port, or https") -> Self:
+        """Return what a variable of the environment says.
+
+        Raises:
+            UsageError: that is no URL that can be asked.
+
+        >>> print(Address.told("http://localhost:9090/", "PROMETHEUS_URL"))
+        http://localhost:9090
+        """
+        address = cls.of(url)
+        try:
+            parts = processes.web.Url(address)
+            good = parts.scheme in {"http", "https"} and bool(parts.host)
+        except processes.web.InvalidUrl:
+            good = False
+        if not good:
+            raise unreadable(url, variable, expected)
+        return address
+
     def carrying(self, headers: Mapping[str, str]) -> Self:
         """Return this address, every request to which carries ``headers``."""
         address = type(self)(self)
@@ -51,6 +74,16 @@ class Address(str):  # noqa: SLOT000 - few are made, and a slot could have no de
 def login_of(url: str) -> Login | None:
     """Return user and password of ``url``, be it an :class:`Address` or a plain URL with both in it."""
     return (url if isinstance(url, Address) else Address.of(url)).login
+
+
+def unreadable(text: str, variable: str, expected: str) -> UsageError:
+    """Return the error of a variable that says something else than an address, less a password in it."""
+    return UsageError(
+        f"{variable} can't be understood",
+        expected=expected,
+        found=repr(hidden(text)),
+        where="the environment",
+    )
 
 
 def hidden(text: str) -> str:

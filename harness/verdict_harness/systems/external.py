@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from ..errors import HarnessError, ServiceDied, Unsupported, UsageError, WaitTimeout
+from ..errors import ServiceDied, Unsupported, UsageError, WaitTimeout
 from ..processes import Answer, Pending, ask, progress, until, web
-from .address import Address, hidden
+from .address import Address, unreadable
 from .demanded import headers
 from .prometheus import query
 from .ready import answers
@@ -293,7 +293,7 @@ def prometheus_there(environment: Mapping[str, str] = os.environ) -> Address:
             where="the environment",
             todo="set it to the base URL of the Prometheus that watched the load, such as http://localhost:9090",
         )
-    address = _address(given, variable)
+    address = Address.told(given, variable)
     address = address.carrying(headers(environment, address))
     with _blame(variable, address), web.client(address, timeout=_TIMEOUT) as client:
         _answering(client)
@@ -343,17 +343,8 @@ def _read(system: System, environment: Mapping[str, str]) -> tuple[Address, dict
             where="the environment",
             todo="set them to the base URLs of what runs, such as http://localhost:9090",
         )
-    prometheus = _address(given, named)
+    prometheus = Address.told(given, named)
     return prometheus.carrying(headers(environment, prometheus)), known
-
-
-def _address(given: str, variable: str) -> Address:
-    """Return the address of Prometheus that a variable says."""
-    address = Address.of(given)
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _unreadable(variable, given, "http://host:port, or https")
-    return address
 
 
 def _first(environment: Mapping[str, str], *names: str) -> tuple[str, str]:
@@ -367,14 +358,8 @@ def _endpoint(variable: str, text: str, kind: str) -> Endpoint:
         parts = urlsplit(text if kind == "http" else f"//{text}")
         port = parts.port or (80 if kind == "http" else None)
     except ValueError:
-        raise _unreadable(variable, text, form) from None
+        raise unreadable(text, variable, form) from None
     scheme_fits = parts.scheme == ("http" if kind == "http" else "")
     if not scheme_fits or not parts.hostname or port is None or parts.path not in ("", "/") or parts.query:
-        raise _unreadable(variable, text, form)
+        raise unreadable(text, variable, form)
     return Endpoint(parts.hostname, port)
-
-
-def _unreadable(variable: str, text: str, form: str) -> HarnessError:
-    return UsageError(
-        f"{variable} can't be understood", expected=form, found=repr(hidden(text)), where="the environment"
-    )

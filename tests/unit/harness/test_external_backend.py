@@ -94,6 +94,8 @@ def test_ports() -> None:
         ("BOOTSTRAP", "http://b:9092"),
         ("PROMETHEUS_URL", "p:9090"),
         ("PROMETHEUS_URL", "ftp://p"),
+        ("PROMETHEUS_URL", "http://p:port"),
+        ("PROMETHEUS_URL", "http://[::1"),
     ],
 )
 def test_what_can_not_be_understood(variable: str, value: str) -> None:
