@@ -37,9 +37,9 @@ class Recorded:
             self.tracks.append(Track(labels, tuple(points)))
         return self
 
-    def observe(self, name, observations, job="me-shard-a", up=None, **labels):
+    def observe(self, name, observations, job="me-shard-a", up=None, edges=EDGES, **labels):
         """Add a histogram of observations, each at a second and of so many seconds."""
-        for edge in EDGES:
+        for edge in edges:
             times = sorted(at for at, value in observations if value <= edge)
             values = [bisect.bisect(times, 5 * i) if not up or up[i] else None for i in range(SCRAPES)]
             le = "+Inf" if math.isinf(edge) else f"{edge:g}"

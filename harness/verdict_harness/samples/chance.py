@@ -89,9 +89,13 @@ def ranks(n: int, p: float, level: float = SURE) -> Ranks:
 def least(p: float, level: float = SURE) -> int:
     """Return the observations below which nothing bounds the ``p``-quantile from above.
 
-    >>> least(0.99), least(0.5)
-    (299, 5)
+    The largest of all, ``p`` of 1, no number of them bounds: 0.
+
+    >>> least(0.99), least(0.5), least(1.0)
+    (299, 5, 0)
     """
+    if p == 1:
+        return 0
     return math.ceil(math.log1p(-level) / math.log(p) - _ENOUGH)
 
 
