@@ -35,8 +35,8 @@ def test_three_shards_sustain_the_peak(b2: Performed, judge: Judge, run: Run) ->
 
 @pytest.mark.criterion("B2.memory", experiment="B2", asr="ASR 2")
 def test_memory_does_not_grow(b2: Performed, judge: Judge) -> None:
-    """The resident memory of no shard grows through the load, but for the orders that rest in its book."""
-    shards.memory(judge, b2.trial, SHARDS)
+    """No shard holds ever more memory, but for the orders in its book, nor ever more descriptors."""
+    shards.memory(judge, b2.trial, SHARDS, b2.ledger)
 
 
 @pytest.mark.criterion("B2.recovery", experiment="B2", asr="ASR 2")

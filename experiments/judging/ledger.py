@@ -6,19 +6,27 @@ running.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from experiments.broker import TOPICS, Event, decoded, read
-from experiments.exchange import BROKER
-from verdict_harness.errors import EvidenceError, HarnessError, Inconclusive, ServiceDied, WaitTimeout
+from experiments.exchange import BROKER, shard_service
+from verdict_harness.errors import (
+    EvidenceError,
+    HarnessError,
+    Inconclusive,
+    ServiceDied,
+    Unsupported,
+    WaitTimeout,
+)
 from verdict_harness.loads import Stage
 from verdict_harness.processes import Answer, Pending, ask, until, web
 from verdict_harness.record import Json
@@ -28,7 +36,13 @@ from .oracle import PLACED, SEEDED, Account, audit
 
 DRAIN = 20.0  # seconds that shards have to hand over what they have; where the broker was away, more
 LOOK = 0.5  # seconds between two looks at that
-GAUGES = ("me_event_backlog_orders", "me_orderbook_depth", "me_orderbook_price_levels", "me_recovery_orders")
+GAUGES = (
+    "me_event_backlog_orders",
+    "me_orderbook_depth",
+    "me_orderbook_price_levels",
+    "me_process_resident_memory_bytes",
+    "me_recovery_orders",
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +55,8 @@ class Ledger:
         partitions: how many each topic has.
         gauges: metric, shard and side (or nothing) to the value at the last scrape.
         file: where the events are; ``None`` if they could not be read.
+        held: by shard: the bytes of memory that it held then, in the word of what runs it; without those of
+            which nobody tells.
     """
 
     load: str
@@ -48,6 +64,7 @@ class Ledger:
     partitions: Mapping[str, int]
     gauges: Mapping[tuple[str, str, str], float]
     file: Path | None
+    held: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def events(self) -> dict[str, list[Event]]:
@@ -123,7 +140,11 @@ def keep(  # noqa: PLR0913 - what is read, of whom, and from when on
 
     def told(deployment: Deployment) -> Json:
         drained = _drained(deployment, shards, since, drain)
-        known: dict[str, Any] = {"drained": drained, "gauges": gauges(deployment, shards)}
+        known: dict[str, Any] = {
+            "drained": drained,
+            "gauges": gauges(deployment, shards),
+            "held": _held(deployment, shards),
+        }
         try:
             found = _read(deployment, run.backend)
         except HarnessError as error:
@@ -142,7 +163,8 @@ def keep(  # noqa: PLR0913 - what is read, of whom, and from when on
         record = {"gauges": [], "untold": death.what}
     known = {(metric, shard, side): value for metric, shard, side, value in record["gauges"]}
     file = None if record["untold"] else run.evidence.folder(f"loads/{name}") / "events.jsonl.gz"
-    return Ledger(load, record["untold"], record.get("partitions", {}), known, file)
+    held = record.get("held", {})
+    return Ledger(load, record["untold"], record.get("partitions", {}), known, file, held)
 
 
 def _read(deployment: Deployment, backend: str) -> dict[str, Any]:
@@ -187,6 +209,14 @@ def gauges(deployment: Deployment, shards: Sequence[str]) -> list[list[Any]]:
         if shard in some:
             found.append([labels["__name__"], shard, labels.get("side", ""), value])
     return sorted(found)
+
+
+def _held(deployment: Deployment, shards: Sequence[str]) -> dict[str, float]:
+    found = {}
+    for shard in shards:
+        with contextlib.suppress(Unsupported, ServiceDied):
+            found[shard] = deployment.resident(shard_service(shard))
+    return found
 
 
 def _ask(deployment: Deployment, query: str, *, patient: bool = False) -> list[tuple[dict[str, str], float]]:

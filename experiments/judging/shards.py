@@ -10,9 +10,11 @@ from verdict_harness.loads import ServerSide
 from verdict_harness.samples import (
     Estimate,
     NoValue,
+    Partial,
     Quantity,
     Rule,
     Sample,
+    Series,
     exact,
     ms,
     per_minute,
@@ -21,7 +23,8 @@ from verdict_harness.samples import (
 )
 from verdict_harness.verdicts import AtLeast, Below, Budget, Expectation, Judge, NotGrowing, Verdict, Within
 
-from .memory import besides_its_book
+from .ledger import Ledger
+from .memory import besides_its_book, descriptors, disowned
 from .performed import SCRAPE, View
 
 ROUTING = "gw_request_duration_seconds"
@@ -165,12 +168,28 @@ def sustained(judge: Judge, load: ServerSide, shards: tuple[str, ...], *, quick:
     judge(made, AtLeast(4750 * per_minute, hold=hold, tolerate=30), load=load.rule(TOTAL))
 
 
-def memory(judge: Judge, load: ServerSide, shards: tuple[str, ...]) -> None:
-    """Judge that the resident memory of no shard grows all through a load, but for the orders in its book.
+def memory(judge: Judge, load: ServerSide, shards: tuple[str, ...], ledger: Ledger | None = None) -> None:
+    """Judge that no shard holds ever more through a load, but for the orders in its book.
 
-    40 % of the orders rest for good, so some growth is the load's own: 1 KiB is allowed for each.
+    40 % of the orders rest for good, so some growth of its memory is the load's own: 1 KiB is allowed for
+    each. Descriptors are judged where a shard tells them, which the criteria don't ask of it.
+
+    Args:
+        judge: takes what is found.
+        load: the load.
+        shards: which.
+        ledger: what was told once the load was over: a gauge of memory that differs from what the process
+            held then is not believed. ``None`` if nobody asked.
     """
-    judge({shard: besides_its_book(load.server, shard) for shard in shards}, NotGrowing())
+    found: dict[str, Sample] = {}
+    for shard in shards:
+        found[shard] = held = besides_its_book(load.server, shard)
+        if ledger is not None and isinstance(held, Series) and (why := disowned(ledger, shard)):
+            found[shard] = Partial(held.query, why, held.samples)
+        open_ones = descriptors(load.server, shard)
+        if isinstance(open_ones, Series):
+            found[f"{shard}, descriptors"] = open_ones
+    judge(found, NotGrowing())
 
 
 def continuous(judge: Judge, load: ServerSide, shards: Sequence[str]) -> None:

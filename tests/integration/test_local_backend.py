@@ -222,7 +222,12 @@ def test_a_death_by_a_signal_says_whose(tmp_path: Path, number: int, whom: str, 
         with pytest.raises(ServiceDied, match="tiny died by itself") as caught:
             deployment.check()
         assert said in caught.value.found
-        for ask in (deployment.used, deployment.pause, lambda name: deployment.share(name, 0.5)):
+        for ask in (
+            deployment.used,
+            deployment.resident,
+            deployment.pause,
+            lambda name: deployment.share(name, 0.5),
+        ):
             with pytest.raises(ServiceDied, match="tiny does not run"):
                 ask("tiny")
 
@@ -239,6 +244,7 @@ def test_what_is_asked_of_what_is_not_there(tmp_path: Path) -> None:
         (tmp_path / "logs" / "tiny.log").unlink()
         assert deployment.logs("tiny") == ""
         assert deployment.used("tiny") > 0
+        assert deployment.resident("tiny") > 1e6
 
 
 def test_what_is_no_process_is_the_descriptions_mistake(tmp_path: Path) -> None:

@@ -141,6 +141,14 @@ class ClusterDeployment:
         """
         raise Unsupported(f"the CPU that {service} has used is not known here", expected="the local backend")
 
+    def resident(self, service: str) -> float:
+        """Refuse: as :meth:`share`.
+
+        Raises:
+            Unsupported: always.
+        """
+        raise Unsupported(f"the memory that {service} holds is not known here", expected="the local backend")
+
     def pause(self, service: str) -> str:
         """Take a service away for a while; return by which means.
 

@@ -268,6 +268,10 @@ class ExternalDeployment:
         """Refuse: nothing is known of its processes."""
         self._refuse("tell the CPU of", service)
 
+    def resident(self, service: str) -> float:
+        """Refuse: as :meth:`used`."""
+        self._refuse("tell the memory of", service)
+
     def _refuse(self, what: str, service: str) -> NoReturn:
         raise Unsupported(
             f"the external backend can't {what} {service}",

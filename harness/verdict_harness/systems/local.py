@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -201,11 +202,18 @@ class LocalDeployment:
 
     def used(self, service: str) -> float:
         """Return the seconds of CPU that the process of a service has used."""
+        times = self._known(service, lambda process: process.cpu_times())
+        return float(times.user + times.system)
+
+    def resident(self, service: str) -> float:
+        """Return the bytes of memory that the process of a service holds now."""
+        return float(self._known(service, lambda process: process.memory_info()).rss)
+
+    def _known(self, service: str, ask: Callable[[psutil.Process], Any]) -> Any:
         try:
-            times = psutil.Process(self._running(service).pid).cpu_times()
+            return ask(psutil.Process(self._running(service).pid))
         except psutil.Error as error:
             raise ServiceDied(f"{service} does not run", expected="a process", found=named(error)) from error
-        return float(times.user + times.system)
 
     def up(self) -> None:
         """Start every service and wait until the system is ready and measured."""

@@ -283,6 +283,9 @@ class Deployment(Protocol):
     def used(self, service: str) -> float:
         """Return the seconds of CPU that a service has used since it was started."""
 
+    def resident(self, service: str) -> float:
+        """Return the bytes of memory that a service holds now, in the word of what runs it."""
+
 
 class Backend(Protocol):
     """A way to get from a description to a system that runs."""

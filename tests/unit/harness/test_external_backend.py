@@ -124,6 +124,7 @@ def test_nothing_is_done_to_what_is_not_ours(what: str) -> None:
     [
         (lambda one: one.share("web", 0.5), "can't give a share of the CPU to web"),
         (lambda one: one.used("web"), "can't tell the CPU of web"),
+        (lambda one: one.resident("web"), "can't tell the memory of web"),
     ],
 )
 def test_nothing_is_known_of_its_processes(ask: Callable[[ExternalDeployment], object], said: str) -> None:
