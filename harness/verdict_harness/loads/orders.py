@@ -230,11 +230,12 @@ class _Schedule:
         )
 
     def _start(self, slots: Sequence[_Slot], arrivals: Arrivals) -> float:
-        """Return when the load began: as the script says, or else by those of the first second at most.
+        """Return when the load began: as the script says, or else by those of the first half at most.
 
-        No order begins before it is due, so that the one that k6 delayed least tells best.
+        No order begins before it is due, so that the one that k6 delayed least tells best. A machine that is
+        busy may have delayed all of the first seconds.
         """
-        soon = max(_FEW, bisect.bisect_left(self._times, 1.0))
+        soon = max(_FEW, bisect.bisect_left(self._times, arrivals.seconds / 2))
         offs = [
             slot.at - due for slot, due in zip(slots, self._times, strict=False) if not math.isnan(slot.at)
         ]

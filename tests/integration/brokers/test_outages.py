@@ -145,7 +145,8 @@ def test_paused_and_a_full_queue(
     trade(it)
     during = it.settled(ORDERS + 1)
     assert during["me_matches_total"] == ORDERS / 2
-    assert during["me_event_queue_overflows_total"] == 1
+    # Once, or again where what was under way made room for a moment; and not for each event that found none.
+    assert 1 <= during["me_event_queue_overflows_total"] <= ORDERS / 10
     assert during["me_event_queue_depth"] <= 20
     broker.resume()
     it.until(it.everything_published)

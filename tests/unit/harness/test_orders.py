@@ -97,6 +97,24 @@ def test_late_is_k6s() -> None:
     assert (found.lo, found.hi) == (pytest.approx(1 - 28 / 400, abs=0.003), 1.0)
 
 
+def test_without_a_word_of_when_it_began_a_beginning_that_is_late_is_late_and_the_rest_is_not_early() -> None:
+    raw = made(late=dict.fromkeys(range(30), 0.3))
+    raw.start = 0.0
+    orders = trace(raw, ARRIVALS, COURSE)
+    assert orders.began == pytest.approx(BEGAN, abs=0.01)
+    assert orders.early == 0
+    assert [order.late for order in orders.all[:31:30]] == pytest.approx([0.3, 0.0], abs=0.001)
+
+
+@pytest.mark.parametrize("faster", [1.02, 1.1])
+def test_without_a_word_of_when_it_began_a_load_that_is_too_fast_is_early(faster: float) -> None:
+    raw = made(late={index: index / RATE / faster - index / RATE for index in range(PLANNED)})
+    raw.start = 0.0
+    orders = trace(raw, ARRIVALS, COURSE)
+    assert orders.early > 0
+    assert "ANY" in {trouble.against for trouble in troubles(orders)}
+
+
 def test_a_stall_of_the_machine_widens_downwards_only() -> None:
     still = [(BEGAN + 10, BEGAN + 11)]
     orders = trace(made(took=0.5), ARRIVALS, Course(COURSE.ended, stalls=still))
