@@ -5,7 +5,8 @@ standard library only, nothing of ours.  Words: the file to write, k6's process
 id (0 for none).  It ends with its standard input.
 
 One JSON object a line: ``{"from", "to"}``, when it woke late; once a second
-``{"at", "k6", "waiting", "stolen"}``; and ``{"ended"}`` at last.
+``{"at", "k6", "waiting", "stolen"}``; and ``{"ended"}`` at last. Where it can't write, on a full disk, it
+ends at once with status 1: that the last line lacks says so to whoever reads the file.
 """
 
 from __future__ import annotations
@@ -82,4 +83,7 @@ def _read(path: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError:  # a traceback would be one more on the terminal of a session that says why it ends
+        sys.exit(1)

@@ -210,8 +210,10 @@ class Little:
         shutil.copy(HERE / "little_criteria.py", folder / "test_little.py")
         shutil.copytree(ROOT / "k6", folder / "k6")
         (folder / "case.json").write_text(json.dumps(NORMAL | case))
+        # an import that Ctrl-C ends leaves the file open that it was reading
+        warnings = "error\n    ignore:unclosed file:ResourceWarning"
         (folder / "pytest.ini").write_text(
-            "[pytest]\nfilterwarnings = error\naddopts = --strict-markers -p no:randomly\n"
+            f"[pytest]\nfilterwarnings = {warnings}\naddopts = --strict-markers -p no:randomly\n"
         )
         path = folder / "k6" / "lib" / "profiles.json"
         profiles = json.loads(path.read_text())

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 
 import pytest
@@ -109,7 +110,12 @@ def test_whatever_differs_is_said(judged, stored, gc, change, said):
 
 def edit(folder):
     (gc,) = folder.glob("facts/gc-*.json")
-    gc.write_text(gc.read_text().replace("120", "119"))
+    gc.write_text(lessened(gc.read_text()))
+
+
+def lessened(text):
+    """Return a text with another value; the digits of it that a digest may have stay."""
+    return re.sub(r"\b120\b", "119", text)
 
 
 def test_the_manifest_has_a_digest_and_copies_of_it_are_elsewhere(stored):
@@ -137,7 +143,7 @@ def test_an_edited_fact_is_noticed_though_the_manifest_was_edited_too(judged, st
     assert difference["reason"].startswith("its value was 120.0 and is 11")
     assert f"sha256 {now}" in again.text  # to be held against a copy
     path = ended.folder / "verdict.json"
-    path.write_text(path.read_text().replace(then, now).replace("120", "119"))
+    path.write_text(lessened(path.read_text().replace(then, now)))
     again = judged("", "--judge", "runs/latest")  # only the copy in JUnit is left
     assert (again.status, again.rejudged["comparison"]["damage"]) == (
         10,

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import psutil
 
@@ -56,3 +57,9 @@ def test_it_says_when_it_ended(tmp_path):
             assert watching._process.poll() is None
     assert watching._process.returncode == 0
     assert witness.read(path).whole
+
+
+def test_on_a_full_disk_it_ends_and_leaves_no_traceback(capfd):
+    with Witness(Path("/dev/full")) as watching:
+        assert watching._process.wait(10) == 1
+    assert capfd.readouterr().err == ""
