@@ -44,7 +44,7 @@ COLLECTED = ("asr1", "asr2")
 #: What smoke may be asked for on: one shard, or three behind the gateway; and pytest's word for each.
 SHAPES = {"single": "smoke_single", "multi": "smoke"}
 #: Words after which any word may stand, those among them.
-FREE = {"-k", "-m", "--runs", "--context", "--namespace", "--overlay"}
+FREE = {"-k", "-m", "--runs", "--against", "--context", "--namespace", "--overlay"}
 #: Words after which pytest lists something and judges nothing.
 LISTING = {"-h", "--help", "--version", "--co", "--collect-only", "--markers", "--fixtures", "--setup-plan"}
 
@@ -199,7 +199,12 @@ class TheRun:
             if self.failed or not self.listing:
                 session.error("no run was made: see above")
             return
-        found = {entry["verdict"] for entry in verdict["criteria"] if entry[key] == name}
+        # what is nobody's part, such as what --against judges, is everybody's
+        found = {
+            entry["verdict"]
+            for entry in verdict["criteria"]
+            if entry[key] == name or all(entry[field] != part for field, part in PARTS.values())
+        }
         if not verdict["finished"]:
             session.error("INCONCLUSIVE: it was ended before its end")
         if not found:

@@ -18,7 +18,17 @@ from .outage import Outage, outage
 BY_HAND = Path(__file__).resolve().parent / "collect"
 DEPTHS = (100, 1000, 10000)
 FAULTS = {"pause": chaos.pause, "kill": chaos.kill}
-ORDER = ("smoke", "smoke_single", "A1", "A2", "A3", "A4", "B1", "B2", "B3", "B4")
+ORDER = ("smoke", "smoke_single", "A1", "A2", "A3", "A4", "B1", "B2", "B3", "B4", "against")
+VERSIONS = Path(__file__).resolve().parent / "against"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the word that names another version to judge this one against."""
+    parser.getgroup("exchange").addoption(
+        "--against",
+        metavar="REF",
+        help="judge besides what changed since that commit, branch or tag: both versions are up, in turn",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,9 +38,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out what judges loads that others ran, unless that was asked for, or a stored run is judged."""
-    if collection_path != BY_HAND or config.getoption("verdict_judge"):
+    """Leave out what judges loads that others ran, or another version, unless that is asked for or was."""
+    if collection_path not in {BY_HAND, VERSIONS} or config.getoption("verdict_judge"):
         return None
+    if collection_path == VERSIONS:
+        return None if config.getoption("--against") else True
     asked = (config.invocation_params.dir / word.partition("::")[0] for word in config.args)
     return None if any(one.resolve().is_relative_to(BY_HAND) for one in asked) else True
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from weakref import WeakKeyDictionary
 
 from verdict_harness.loads import Arrivals, Plan
-from verdict_harness.systems import Deployment
+from verdict_harness.systems import Deployment, System
 
 from .cluster import ROOT
 from .exchange import GATEWAY, MULTI, SINGLE, shard_service
@@ -26,6 +26,7 @@ def plan(  # noqa: PLR0913 - each is one thing that a load is
     shards: Sequence[str] = ("a",),
     target: str = "gateway",
     env: Mapping[str, str] | None = None,
+    beside: tuple[System, Sequence[str]] | None = None,
 ) -> Plan:
     """Return a load of one constant rate.
 
@@ -38,6 +39,7 @@ def plan(  # noqa: PLR0913 - each is one thing that a load is
         shards: whose symbols the orders are for.
         target: ``"shard"``: straight to shard a, which then is all there is; or ``"gateway"``.
         env: further variables for the script.
+        beside: a system in which there are several gateways, and their names: orders go to each in turn.
     """
     whole, orders = int(-(-seconds // 1)), max(1, round(rate))
 
@@ -51,6 +53,9 @@ def plan(  # noqa: PLR0913 - each is one thing that a load is
             if target == "shard"
             else {"GATEWAY_URL": deployment.inside(GATEWAY).url}
         )
+        if beside:
+            first, *others = (deployment.inside(gateway).url for gateway in beside[1])
+            where = {"GATEWAY_URL": first, "OTHERS": ",".join(others)}
         return {
             **where,
             "TARGET": target,
@@ -65,7 +70,7 @@ def plan(  # noqa: PLR0913 - each is one thing that a load is
     arrivals = Arrivals.constant(orders, whole)
     return Plan(
         name=name,
-        system=SINGLE if target == "shard" else MULTI,
+        system=beside[0] if beside else SINGLE if target == "shard" else MULTI,
         script=ROOT / "k6" / "constant-rate.js",
         iterations=arrivals.planned,
         seconds=float(whole),

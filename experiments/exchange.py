@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 from verdict_harness.systems import Command, Place, Process, Service, System, expressions, kafka
 
@@ -33,11 +35,37 @@ def shard_service(shard: str) -> str:
     return f"me-shard-{shard}"
 
 
-def _shard(shard: str) -> Service:
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Which version of the exchange a service is of.
+
+    Attributes:
+        ends: how the names of its services end.
+        path: what has to be on Python's path for it; ``None``: the working tree's, which is installed.
+    """
+
+    ends: str = ""
+    path: Path | None = None
+
+    def name(self, service: str) -> str:
+        """Return what a service is called in this version."""
+        return service + self.ends
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Variables for its processes."""
+        return {} if self.path is None else {"PYTHONPATH": str(self.path)}
+
+
+_HERE = Version()
+
+
+def _shard(shard: str, of: Version = _HERE) -> Service:
     def command(at: Place) -> Command:
         return Command(
             (sys.executable, "-m", "engine"),
             {
+                **of.env,
                 "SHARD_ID": shard,
                 "SHARD_SYMBOLS": ",".join(SYMBOLS[shard]),
                 "HOST": "127.0.0.1",
@@ -51,36 +79,38 @@ def _shard(shard: str) -> Service:
         )
 
     return Service(
-        name=shard_service(shard),
+        name=of.name(shard_service(shard)),
         ports=PORTS,
         ready="http:/health UP",
         process=Process(command),
         scrape="metrics",
-        url_variable=f"ME_SHARD_{shard.upper()}_URL",
-        url_aliases=("ME_URL",) if shard == "a" else (),
+        url_variable="" if of.ends else f"ME_SHARD_{shard.upper()}_URL",
+        url_aliases=("ME_URL",) if shard == "a" and not of.ends else (),
     )
 
 
-def _gateway(shards: tuple[str, ...]) -> Service:
+def _gateway(shards: tuple[str, ...], of: Version = _HERE) -> Service:
     def command(at: Place) -> Command:
+        urls = {shard: at.endpoint(of.name(shard_service(shard)), "http").url for shard in shards}
         return Command(
             (sys.executable, "-m", "gateway"),
             {
+                **of.env,
                 "HOST": "127.0.0.1",
                 "HTTP_PORT": str(at.port("http")),
                 "METRICS_PORT": str(at.port("metrics")),
-                "ME_SHARD_MAP": ",".join(f"{s}={at.endpoint(shard_service(s), 'http').url}" for s in shards),
+                "ME_SHARD_MAP": ",".join(f"{shard}={url}" for shard, url in urls.items()),
                 "SHARD_SYMBOLS_MAP": ",".join(f"{s}={':'.join(SYMBOLS[s])}" for s in shards),
             },
         )
 
     return Service(
-        name=GATEWAY,
+        name=of.name(GATEWAY),
         ports=PORTS,
         ready="http:/health UP",
         process=Process(command),
         scrape="metrics",
-        url_variable="GATEWAY_URL",
+        url_variable="" if of.ends else "GATEWAY_URL",
     )
 
 
@@ -91,6 +121,18 @@ def exchange(*shards: str) -> System:
         services=(kafka(BROKER), *(_shard(s) for s in shards), _gateway(shards)),
         recording_rules=RULES,
         kubernetes=kubernetes(shards),
+    )
+
+
+def beside(*versions: Version) -> System:
+    """Return shard a behind its gateway, as often as there are versions: each in its own."""
+    return System(
+        name="versions",
+        services=(
+            kafka(BROKER),
+            *(part for one in versions for part in (_shard("a", one), _gateway(("a",), one))),
+        ),
+        recording_rules=RULES,
     )
 
 

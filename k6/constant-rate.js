@@ -7,6 +7,8 @@
 //   LOADED          shards, such as a,b,c          a: whose symbols the orders are for
 //   NEIGHBOR        orders/s for shard b besides   none
 //   NEIGHBOR_ON     from-to,… in seconds           when: 10-30,50-70
+//   OTHERS          URL,…                          none: systems beside the one that GATEWAY_URL or ME_SHARD_A_URL
+//                                                  names; each gets its share of the orders, in turn
 
 import { constantRate, optionsOf } from './lib/config.js';
 import { placeOrder, prepare } from './lib/load.js';

@@ -70,7 +70,10 @@ function seconds(name) {
 
 function baseUrl(target) {
   const name = target === 'shard' ? 'ME_SHARD_A_URL' : 'GATEWAY_URL';
-  const url = __ENV[name] || 'http://localhost:8080';
+  return checkedUrl(name, __ENV[name] || 'http://localhost:8080');
+}
+
+function checkedUrl(name, url) {
   if (!/^https?:\/\/[^/]/.test(url)) {
     throw new Error(`${name}: expected http://host:port; found '${url}'`);
   }
@@ -78,8 +81,7 @@ function baseUrl(target) {
 }
 
 // Where requests for the named shards go: straight to shard a, or through the gateway.
-export function destination(target, shards) {
-  const url = baseUrl(target);
+export function destination(target, shards, url = baseUrl(target)) {
   return {
     orders: `${url}/orders`,
     health: `${url}/health`,
@@ -112,7 +114,8 @@ export function experiment(id, target = PROFILES.experiments[id].target) {
   };
 }
 
-// A load of one constant rate, to one shard or to several; and beside it, now and then, one for a neighbor.
+// A load of one constant rate, to one shard or to several; and beside it, now and then, one for a neighbor. Orders may be
+// dealt in turn to several systems, of which OTHERS says where all but the first answer.
 export function constantRate() {
   const target = choice('TARGET', ['shard', 'gateway']);
   const loaded = list('LOADED', 'a', Object.keys(SHARDS));
@@ -135,6 +138,9 @@ export function constantRate() {
     to: destination(target, shards),
   });
   const plan = of('constant', loaded, rate, [{ seconds: positive('SECONDS', 30) }]);
+  plan.others = (__ENV.OTHERS ? __ENV.OTHERS.split(',') : []).map((url) =>
+    destination(target, loaded, checkedUrl('OTHERS', url)),
+  );
   if (!__ENV.NEIGHBOR) {
     return plan;
   }

@@ -34,11 +34,19 @@ function isAcceptance(answer) {
   }
 }
 
+// Where the orders of a load go, which most often is one place.
+function systems(plan) {
+  return [plan.to, ...(plan.others || [])];
+}
+
 // Run once, before the load. Its requests carry k6's group ::setup, and names of their own.
 export function prepare(plan) {
   const runId = runIdentity();
-  requireHealth(plan.to);
-  const seeded = plan.seeding ? seedBooks(plan.to, plan.seeds, runId) : 0;
+  let seeded = 0;
+  for (const to of systems(plan)) {
+    requireHealth(to);
+    seeded += plan.seeding ? seedBooks(to, plan.seeds, runId) : 0;
+  }
   console.log(`${plan.id} (${plan.profile}): run ${runId}, ${seeded} orders seeded`);
   sleep(plan.pause);
   return { runId };
@@ -50,16 +58,18 @@ export function placeOrder(plan, { runId }, name = 'order') {
   const { startTime } = exec.scenario;
   const symbol = symbolOf(n, plan);
   const { order, replenishment } = orderPair(runId, n, symbol);
+  const all = systems(plan);
+  const to = all[n % all.length];
   // In k6's raw samples, and in them alone: as a tag each order would be a time series of its own. Whoever judges a
   // run knows by the number and by when the scenario began when each order was due.
   const { metadata } = exec.vu.metrics;
   metadata.id = order.orderId;
   metadata.n = `${n}`;
   metadata.start = `${startTime}`;
-  const answer = http.post(plan.to.orders, JSON.stringify(order), {
+  const answer = http.post(to.orders, JSON.stringify(order), {
     headers: { 'Content-Type': 'application/json' },
     tags: { name },
-    timeout: plan.to.timeout,
+    timeout: to.timeout,
   });
   const answered = Date.now();
   const ok = isAcceptance(answer);
@@ -81,6 +91,6 @@ export function placeOrder(plan, { runId }, name = 'order') {
   // Nothing stands between an order and its due moment, so that this comes after it. It comes whatever became of the
   // order: one that was not answered may have been matched all the same.
   if (replenishment && plan.replenishing) {
-    replenishFailed.add(!replenish(plan.to, SHARD_OF[symbol], replenishment));
+    replenishFailed.add(!replenish(to, SHARD_OF[symbol], replenishment));
   }
 }

@@ -15,6 +15,7 @@ import subprocess
 import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -103,14 +104,20 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture
-def recorder() -> Iterator[Recorder]:
+@contextmanager
+def listening() -> Iterator[Recorder]:
     with Recorder() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         yield server
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    with listening() as server:
+        yield server
 
 
 @dataclass
@@ -424,7 +431,34 @@ def test_a_neighbor_loads_shard_b_while_it_is_on_and_leaves_the_others_rate_alon
     assert max(after - before for before, after in itertools.pairwise(sent)) > 0.5
 
 
-@pytest.mark.parametrize("variables", [{"NEIGHBOR_ON": "3-1"}, {"NEIGHBOR_ON": "1-3,2-4"}, {"LOADED": "a,d"}])
+def test_orders_are_dealt_in_turn_to_systems_beside_each_other(
+    k6: Callable[..., Run], recorder: Recorder
+) -> None:
+    with listening() as one, listening() as two:
+        others = f"{one.url},{two.url}/"
+        run = k6("constant-rate.js", TARGET="gateway", RATE="30", SECONDS="2", OTHERS=others, RUN_ID="r")
+    assert run.status == 0, run.output
+    systems = (recorder, one, two)
+    numbers = [[int(order["orderId"].removeprefix("r-")) for order in system.orders] for system in systems]
+    assert [{n % 3 for n in some} for some in numbers] == [{0}, {1}, {2}]
+    assert sorted(itertools.chain(*numbers)) == list(range(sum(map(len, numbers))))
+    assert sum(map(len, numbers)) == pytest.approx(60, abs=MORE)
+    for system in systems:
+        # each has its books, and what takes the place of what was taken comes to where that was
+        assert len(system.seeds("s-")) == 2000
+        taken = {f"r-r{order['orderId'][2:]}" for order in system.orders if order["price"] >= 15000}
+        assert {order["orderId"] for _, order in system.seeds("r")} == taken != set()
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"NEIGHBOR_ON": "3-1"},
+        {"NEIGHBOR_ON": "1-3,2-4"},
+        {"LOADED": "a,d"},
+        {"OTHERS": "http://127.0.0.1:1,there"},
+    ],
+)
 def test_a_constant_rate_that_makes_no_sense_is_refused_by_name(
     variables: dict[str, str], k6: Callable[..., Run], recorder: Recorder
 ) -> None:

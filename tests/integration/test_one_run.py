@@ -171,6 +171,19 @@ def test_all_that_was_asked_for_is_one_run(project):
         assert any(name in line and outcome in line for line in text.splitlines()), text
 
 
+def test_what_is_of_no_requirement_fails_every_session_that_ran_it(project):
+    project.criteria()
+    with (project.root / "experiments/test_it.py").open("a") as file:
+        file.write(
+            '@pytest.mark.asr1\n@pytest.mark.asr2\n@pytest.mark.criterion("besides", "against")\n'
+            "def test_besides(judge): judge_it(judge, 300)\n"
+        )
+    status, text = project.nox("-s", "asr1", "asr2", "smoke")
+    assert status == 1, text
+    for name in ("asr1", "asr2", "smoke"):
+        assert any(name in line and "fail" in line for line in text.splitlines()), text
+
+
 def test_a_part_that_was_selected_is_judged_and_says_that_it_is_one(project):
     project.criteria(milliseconds=300)
     status, text = project.nox("-s", "asr1", "asr2", "--", "-m", "a1")

@@ -13,7 +13,7 @@ from . import words
 from .arrivals import Arrivals, Ramp
 from .capacity import Arm, Ask, Claim, Conclusion, Outcome, Ruling
 from .figures import Figure, Figures, Found, figures_of
-from .interleaved import Held, Interleaved, Schedule, Switch, at_the_client
+from .interleaved import Held, Interleaved, Schedule, Switch, at_the_client, change
 from .load import Load
 from .orders import Fate, Order, Orders
 from .raw import Request
@@ -53,6 +53,7 @@ __all__ = [
     "Switch",
     "Trial",
     "at_the_client",
+    "change",
     "figures_of",
     "requests",
     "run_load",

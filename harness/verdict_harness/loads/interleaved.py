@@ -293,6 +293,8 @@ def change(  # noqa: PLR0913 - what is asked, and how it is looked at
     limit: float,
     at: float,
     looks: Sequence[int] = LOOKS,
+    alike: Sequence[tuple[Block, Block]] = (),
+    counted: str = "orders",
 ) -> Estimate:
     """Return by how much a quantile is higher in arm B than in arm A, as a share: 0.1 is +10 %.
 
@@ -304,14 +306,18 @@ def change(  # noqa: PLR0913 - what is asked, and how it is looked at
             part of the answer, and a machine that can't leaves the interval open.
         at: unix seconds of the end.
         looks: all numbers of pairs after which it is asked.
+        alike: as many pairs of which both blocks are of arm A, made as those are; if there are none, arm A's
+            even blocks are held against its odd ones.
+        counted: what a block has many of.
 
     Raises:
         ValueError: fewer pairs than can carry an interval.
     """
-    ratio, itself = compare(pairs, p, looks=looks), against_itself(pairs, p, looks=looks)
+    ratio = compare(pairs, p, looks=looks)
+    itself = compare(alike, p, looks=looks) if alike else against_itself(pairs, p, looks=looks)
     ruling = rule(ratio, itself, 1 + limit)
     value = min(ratio.value, _BEYOND) - 1
-    found = exact(query, value, at, n=ratio.n, counted="orders").widened(
+    found = exact(query, value, at, n=ratio.n, counted=counted).widened(
         "chance",
         f"{ratio.pairs} pairs of blocks, B against A",
         lo=min(ratio.lo - 1, value),

@@ -1,0 +1,1 @@
+"""What a change of the exchange costs: its versions beside each other, orders to each in turn."""
