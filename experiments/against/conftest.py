@@ -22,10 +22,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not ref or config.getoption("verdict_judge") or config.option.collectonly:
         return
     if not any(item.get_closest_marker("against") for item in session.items):
-        raise pytest.UsageError(
-            f"--against {ref}: what judges that was not selected; it belongs to asr1 and asr2, and alone it is "
-            f"nox -s asr1 -- --against {ref} -m against"
-        )
+        alone = f"nox -s asr1 -- --against {ref} -m against"
+        raise pytest.UsageError(f"--against {ref}: what judges that is of asr1 and asr2; by itself: {alone}")
     try:
         config.stash[COMMIT] = commit(ref)
     except UsageError as error:
