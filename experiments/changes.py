@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 
-from verdict_harness.loads import Held, Interleaved, Plan, Schedule, Stage, Switch
+from verdict_harness.loads import Held, Interleaved, Plan, Schedule, Stage, Switch, at_the_client
 from verdict_harness.processes import Pending, until
+from verdict_harness.samples import Sample
 from verdict_harness.systems import Deployment, Fault, chaos
 
 from . import constant
 from .backlog import backlog
-from .exchange import BROKER
+from .exchange import BROKER, TWIN, shard_service, twins
 from .loads import of_profile
 
 RATE = {"full": 340, "quick": 400}  # orders/s: plenty for a p99, and below a third of a shard's core
@@ -37,8 +38,27 @@ def schedules(*, quick: bool, switch: float | None = None) -> list[Schedule]:
     return [Schedule(pairs, block=20.0, switch=switch or 6.0) for pairs in (6, 6, 12)]
 
 
+def without_broker(stage: Stage, p: float, limit: float) -> Sample:
+    """Return by how much a quantile of what a shard's clients wait is higher while its broker is paused.
+
+    Where two shards with a broker each can be had, it is held against the other's at the same time; elsewhere
+    against its own when the broker is there.
+    """
+    comparison = broker_gone(stage)
+    if not _twins(stage):
+        return comparison.changes({"client": at_the_client}, p, limit)["client"]
+    rate = of_profile(RATE, stage.run.profile)
+    return comparison.beside(constant.dealt(0, 2, rate), constant.dealt(1, 2, rate), p, limit)
+
+
+def _twins(stage: Stage) -> bool:
+    return stage.run.backend == "local"
+
+
 def broker_gone(stage: Stage) -> Interleaved:
-    """Return the comparison of a shard whose broker is paused with the same shard when it is not."""
+    """Return the comparison of a shard whose broker is paused with one whose broker is not."""
+    shard = shard_service("a")
+    beside = (twins(), (shard, TWIN.name(shard))) if _twins(stage) else None
 
     def load(name: str, schedule: Schedule) -> Plan:
         return constant.plan(
@@ -48,6 +68,7 @@ def broker_gone(stage: Stage) -> Interleaved:
             seconds=schedule.seconds,
             settle=schedule.settle,
             target="shard",
+            beside=beside,
         )
 
     planned = schedules(quick=stage.run.quick, switch=SCALED.get(stage.run.backend))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from weakref import WeakKeyDictionary
 
-from verdict_harness.loads import Arrivals, Plan
+from verdict_harness.loads import Arrivals, Plan, Trial
+from verdict_harness.samples import Block, Empty, NoValue
 from verdict_harness.systems import Deployment, System
 
 from .cluster import ROOT
@@ -39,7 +40,7 @@ def plan(  # noqa: PLR0913 - each is one thing that a load is
         shards: whose symbols the orders are for.
         target: ``"shard"``: straight to shard a, which then is all there is; or ``"gateway"``.
         env: further variables for the script.
-        beside: a system in which there are several gateways, and their names: orders go to each in turn.
+        beside: a system in which there are several of them, and their names: orders go to each in turn.
     """
     whole, orders = int(-(-seconds // 1)), max(1, round(rate))
 
@@ -48,14 +49,11 @@ def plan(  # noqa: PLR0913 - each is one thing that a load is
         wanted = {*shards, "b"} if env and "NEIGHBOR" in env else set(shards)
         there = wanted <= seeded
         seeded |= wanted
-        where = (
-            {"ME_SHARD_A_URL": deployment.inside(shard_service("a")).url}
-            if target == "shard"
-            else {"GATEWAY_URL": deployment.inside(GATEWAY).url}
+        variable, service = (
+            ("ME_SHARD_A_URL", shard_service("a")) if target == "shard" else ("GATEWAY_URL", GATEWAY)
         )
-        if beside:
-            first, *others = (deployment.inside(gateway).url for gateway in beside[1])
-            where = {"GATEWAY_URL": first, "OTHERS": ",".join(others)}
+        first, *others = (deployment.inside(name).url for name in (beside[1] if beside else [service]))
+        where = {variable: first, **({"OTHERS": ",".join(others)} if others else {})}
         return {
             **where,
             "TARGET": target,
@@ -80,3 +78,24 @@ def plan(  # noqa: PLR0913 - each is one thing that a load is
         arrivals=arrivals,
         accepted="orders_accepted",
     )
+
+
+def dealt(number: int, count: int, rate: float) -> Callable[[Trial, float, float], Block | NoValue]:
+    """Return what asks for the latencies, from due to answered, of what went to one of several systems.
+
+    Args:
+        number: of the system, from 0.
+        count: of systems.
+        rate: orders/s, to all.
+    """
+
+    def waits(trial: Trial, start: float, end: float) -> Block | NoValue:
+        orders = trial.kept.orders
+        mine = sorted(
+            order.hi
+            for order in orders.due(start, end)
+            if round((order.due - orders.began) * rate) % count == number
+        )
+        return Block(tuple(mine)) if mine else Empty(f"orders of {trial.name} due in a block", "none was due")
+
+    return waits

@@ -5,6 +5,7 @@ Only its shape is told here: names, ports, environment. The backends know how to
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from dataclasses import dataclass
@@ -58,9 +59,10 @@ class Version:
 
 
 _HERE = Version()
+TWIN = Version("-twin")
 
 
-def _shard(shard: str, of: Version = _HERE) -> Service:
+def _shard(shard: str, of: Version = _HERE, broker: str = BROKER) -> Service:
     def command(at: Place) -> Command:
         return Command(
             (sys.executable, "-m", "engine"),
@@ -71,7 +73,7 @@ def _shard(shard: str, of: Version = _HERE) -> Service:
                 "HOST": "127.0.0.1",
                 "HTTP_PORT": str(at.port("http")),
                 "METRICS_PORT": str(at.port("metrics")),
-                "KAFKA_BOOTSTRAP": at.endpoint(BROKER, "kafka").address,
+                "KAFKA_BOOTSTRAP": at.endpoint(broker, "kafka").address,
                 "WAL_PATH": str(at.directory / "wal"),
                 # Our broker is plain, whatever another one is for which whoever runs us has set these.
                 **{name: "" for name in os.environ if name.startswith(_SECURITY)},
@@ -132,6 +134,16 @@ def beside(*versions: Version) -> System:
             kafka(BROKER),
             *(part for one in versions for part in (_shard("a", one), _gateway(("a",), one))),
         ),
+        recording_rules=RULES,
+    )
+
+
+def twins() -> System:
+    """Return shard a twice, each with a broker of its own."""
+    other = dataclasses.replace(kafka(BROKER + TWIN.ends), url_variable="")
+    return System(
+        name="twins",
+        services=(kafka(BROKER), other, _shard("a"), _shard("a", TWIN, other.name)),
         recording_rules=RULES,
     )
 

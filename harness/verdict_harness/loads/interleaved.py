@@ -225,12 +225,10 @@ class Interleaved:
             p: which quantile, such as 0.99.
             limit: the change that is tolerated, as a share.
         """
-        looks = list(itertools.accumulate(one.pairs for one in self.schedules))
         pairs: dict[str, list[tuple[Block, Block]]] = {name: [] for name in questions}
         lacking: dict[str, NoValue] = {}
         found: dict[str, Sample] = {}
-        for number, schedule in enumerate(self.schedules, 1):
-            trial, spans, means = self._made(f"{self.name}-{number}", schedule)
+        for trial, spans, means in self._loads():
             if trial.trouble:  # whatever was compared, it was not these two arms as they are meant
                 why = "; ".join(one.text for one in trial.trouble)
                 return {name: Partial(self.name, why, len(made)) for name, made in pairs.items()}
@@ -248,7 +246,7 @@ class Interleaved:
                     p,
                     limit=limit,
                     at=trial.window.end,
-                    looks=looks,
+                    looks=self._looks,
                 )
                 if len(made) >= FEWEST
                 else lacking.get(name)
@@ -258,6 +256,52 @@ class Interleaved:
             if all(_decided(one, limit) for one in found.values()):
                 break
         return found
+
+    def beside(self, one: Question, other: Question, p: float, limit: float) -> Sample:
+        """Return by how much a quantile of one is higher than that of another, at the same time, in arm B.
+
+        Whatever the machine does, it does to both. In arm A they are alike, which says what can be told.
+
+        Args:
+            one: asks what one block measured of that which arm B is about.
+            other: asks the same of what arm B leaves alone.
+            p: which quantile, such as 0.99.
+            limit: the change that is tolerated, as a share.
+        """
+        pairs: list[tuple[Block, Block]] = []
+        alike: list[tuple[Block, Block]] = []
+        found: Sample = Partial(self.name, "no load was run", 0)
+        for trial, spans, means in self._loads():
+            if trial.trouble:
+                return Partial(self.name, "; ".join(one.text for one in trial.trouble), len(pairs))
+            lacking: NoValue | None = None
+            for made, arm in [*((pairs, span.b) for span in spans), *((alike, span.a) for span in spans)]:
+                a, b = other(trial, *arm), one(trial, *arm)
+                if isinstance(a, Block) and isinstance(b, Block):
+                    made.append((a, b))
+                else:
+                    lacking = a if isinstance(a, NoValue) else b  # type: ignore[assignment]
+            if min(len(pairs), len(alike)) < FEWEST:
+                found = lacking or Partial(self.name, f"{len(pairs)} pairs of blocks came about", len(pairs))
+                continue
+            query = (
+                f"p{100 * p:g} of what arm B is about{means and f', {means},'} against what it leaves alone"
+            )
+            at = trial.window.end
+            found = change(query, pairs, p, limit=limit, at=at, looks=self._looks, alike=alike)
+            if _decided(found, limit):
+                break
+        return found
+
+    @property
+    def _looks(self) -> list[int]:
+        """After how many pairs it is looked at."""
+        return list(itertools.accumulate(one.pairs for one in self.schedules))
+
+    def _loads(self) -> Iterator[tuple[Trial, list[Judged], str]]:
+        """Run one load after the other; yield each, the pairs that came about, and how arm B took over."""
+        for number, schedule in enumerate(self.schedules, 1):
+            yield self._made(f"{self.name}-{number}", schedule)
 
     def _made(self, name: str, schedule: Schedule) -> tuple[Trial, list[Judged], str]:
         """Run one load; return it with the pairs that came about, and by which means arm B took over."""

@@ -10,13 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import psutil
-
-from ..errors import HarnessError, InstrumentDied, ServiceDied, UsageError, WaitTimeout, named
+from ..errors import HarnessError, InstrumentDied, ServiceDied, UsageError, WaitTimeout
 from ..processes import Guarded, Pending, Plan, Ports, environment, progress, signal_name, until
-from . import kept, prometheus
+from . import kept, prometheus, taken
 from .ready import answers
 from .system import Capability, Command, Endpoint, Process, Service, System
 
@@ -202,18 +199,11 @@ class LocalDeployment:
 
     def used(self, service: str) -> float:
         """Return the seconds of CPU that the process of a service has used."""
-        times = self._known(service, lambda process: process.cpu_times())
-        return float(times.user + times.system)
+        return taken.cpu(service, self._running(service).pid)
 
     def resident(self, service: str) -> float:
         """Return the bytes of memory that the process of a service holds now."""
-        return float(self._known(service, lambda process: process.memory_info()).rss)
-
-    def _known(self, service: str, ask: Callable[[psutil.Process], Any]) -> Any:
-        try:
-            return ask(psutil.Process(self._running(service).pid))
-        except psutil.Error as error:
-            raise ServiceDied(f"{service} does not run", expected="a process", found=named(error)) from error
+        return taken.memory(service, self._running(service).pid)
 
     def up(self) -> None:
         """Start every service and wait until the system is ready and measured."""

@@ -17,7 +17,7 @@ from verdict_harness.loads.interleaved import (
     change,
     judged,
 )
-from verdict_harness.samples import Block, Empty, Partial, Trouble
+from verdict_harness.samples import Block, Empty, Estimate, Partial, Trouble
 
 SCHEDULE = Schedule(pairs=6, block=10, switch=5, settle=4)
 
@@ -198,3 +198,59 @@ def test_blocks_without_orders_are_no_pairs_and_the_reason_is_theirs(monkeypatch
     found, loads = looked_at(lambda *_: Empty("q", "no order was due"), monkeypatch)
     assert found == Empty("q", "no order was due")
     assert loads == ["C-1", "C-2"]
+
+
+def side_by_side(monkeypatch, *, changed=1.0, other=1.0, trouble=(), missing=()):
+    """What waits so many times as long in arm B, and another; bursts slow both at the same time."""
+    spans = [Judged((2.0 * n, 2.0 * n + 1), (2.0 * n + 1, 2.0 * n + 2)) for n in range(6)]
+    looked = []
+
+    def load(_self, name, _schedule):
+        looked.append(name)
+        return SimpleNamespace(trouble=trouble, window=SimpleNamespace(end=99.0)), spans, "paused by hand"
+
+    def block(start, times, seed):
+        draw = random.Random(f"{seed} {start}")
+        slow = 4 if start // 2 % 2 else 1
+        if start in missing:
+            return Empty("orders", "none was due")
+        return Block(tuple(sorted(times * slow * draw.uniform(1, 1.05) for _ in range(400))))
+
+    monkeypatch.setattr(Interleaved, "_made", load)
+    found = Interleaved(None, "C", [SCHEDULE] * 2, None).beside(
+        lambda _trial, start, _end: block(start, changed if start % 2 else other, "one"),
+        lambda _trial, start, _end: block(start, 1.0, "other"),
+        0.99,
+        0.1,
+    )
+    return found, looked
+
+
+def test_what_slows_both_at_the_same_time_is_no_change(monkeypatch):
+    found, looked = side_by_side(monkeypatch)
+    assert found.hi <= 0.1
+    assert looked == ["C-1"]
+    assert found.query == "p99 of what arm B is about, paused by hand, against what it leaves alone"
+
+
+def test_what_slows_the_one_alone_while_arm_b_is_on_is_one(monkeypatch):
+    found, looked = side_by_side(monkeypatch, changed=1.25)
+    assert found.lo > 0.1
+    assert looked == ["C-1"]
+
+
+def test_where_the_two_are_not_alike_in_arm_a_nothing_can_be_told(monkeypatch):
+    found, looked = side_by_side(monkeypatch, changed=1.25, other=1.25)
+    assert (found.lo, found.hi) == (-1.0, math.inf)
+    assert "this machine can't tell +10% today" in found.doubts[-1].text
+    assert len(looked) == 2
+
+
+def test_beside_each_other_too_a_load_in_trouble_or_blocks_that_lack_are_no_evidence(monkeypatch):
+    found, _ = side_by_side(monkeypatch, trouble=[SimpleNamespace(text="k6 died")])
+    assert (type(found), found.reason) == (Partial, "k6 died")
+    found, looked = side_by_side(monkeypatch, missing={0.0})
+    assert len(looked) == 2, "with the second load there are pairs enough"
+    assert isinstance(found, Estimate)
+    found, _ = side_by_side(monkeypatch, missing={1.0, 3.0, 5.0, 7.0})
+    assert isinstance(found, Empty)
