@@ -15,6 +15,7 @@ from .exchange import BROKER, TWIN, shard_service, twins
 from .loads import of_profile
 
 RATE = {"full": 340, "quick": 400}  # orders/s: plenty for a p99, and below a third of a shard's core
+TWINS = {"full": 480, "quick": 560}  # orders/s where two shards share them
 BESIDE, NEIGHBOR = 200, 100  # orders/s through the gateway, which with k6 has to fit beside three shards
 UNDER_WAY = 4.0  # seconds in which what was under way when the broker went may still be acknowledged
 BATCHED = 0.2  # seconds' worth of orders that may be on their way to a broker which keeps up
@@ -26,16 +27,17 @@ DRAIN = 60.0  # seconds that the shard has to hand over what it kept, once the b
 SCALED = {"kube": 30.0}  # seconds of a switch where a pause ends the broker's pod, and another comes for it
 
 
-def schedules(*, quick: bool, switch: float | None = None) -> list[Schedule]:
+def schedules(*, quick: bool, switch: float | None = None, pairs: int = 6) -> list[Schedule]:
     """Return what is run until it is decided: it is looked at after 6, 12 and 24 pairs of blocks.
 
     Args:
         quick: whether it is looked at but once, after short blocks.
         switch: seconds for one arm to give way to the other; ``None`` for what freezing takes at most.
+        pairs: of blocks in a quick run.
     """
     if quick:
-        return [Schedule(6, block=7.0, switch=switch or 5.0)]
-    return [Schedule(pairs, block=20.0, switch=switch or 6.0) for pairs in (6, 6, 12)]
+        return [Schedule(pairs, block=7.0, switch=switch or 5.0)]
+    return [Schedule(many, block=20.0, switch=switch or 6.0) for many in (6, 6, 12)]
 
 
 def without_broker(stage: Stage, p: float, limit: float) -> Sample:
@@ -47,7 +49,7 @@ def without_broker(stage: Stage, p: float, limit: float) -> Sample:
     comparison = broker_gone(stage)
     if not _twins(stage):
         return comparison.changes({"client": at_the_client}, p, limit)["client"]
-    rate = of_profile(RATE, stage.run.profile)
+    rate = of_profile(TWINS, stage.run.profile)
     return comparison.beside(constant.dealt(0, 2, rate), constant.dealt(1, 2, rate), p, limit)
 
 
@@ -64,14 +66,15 @@ def broker_gone(stage: Stage) -> Interleaved:
         return constant.plan(
             name,
             stage.run.run_id,
-            rate=of_profile(RATE, stage.run.profile),
+            rate=of_profile(TWINS if beside else RATE, stage.run.profile),
             seconds=schedule.seconds,
             settle=schedule.settle,
             target="shard",
             beside=beside,
         )
 
-    planned = schedules(quick=stage.run.quick, switch=SCALED.get(stage.run.backend))
+    # two shards differ from each other by chance twice over, so that it takes more to tell
+    planned = schedules(quick=stage.run.quick, switch=SCALED.get(stage.run.backend), pairs=8 if beside else 6)
     return Interleaved(stage, "A4-change", planned, load, _broker)
 
 

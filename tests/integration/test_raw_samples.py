@@ -257,8 +257,9 @@ def test_everything_between_the_scrapes_is_counted_once(lab):
     begin = work.at - work.seconds
     assert begin >= lab.start - 0.002
     assert work.at >= lab.end - 0.002
-    made = sum(begin <= moment for moment in lab.counts)
-    assert abs(work.value - made) <= 2, "what was made after the first scrape, to the last of them"
+    # a scrape has the time at which it was asked for, and a busy machine answers a little later
+    least, most = (sum(begin + late <= moment for moment in lab.counts) for late in (0.15, 0.0))
+    assert least - 2 <= work.value <= most + 2, "what was made after the first scrape, to the last of them"
     # a rate ends with the last scrape of the window, not with what was idle after it
     within = sum(rate.at - rate.seconds <= moment <= rate.at for moment in lab.counts)
     assert rate.lo < within / rate.seconds < rate.hi
