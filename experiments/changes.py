@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from verdict_harness.loads import Held, Interleaved, Plan, Schedule, Stage, Switch, at_the_client
 from verdict_harness.processes import Pending, until
@@ -11,6 +12,7 @@ from verdict_harness.systems import Deployment, Fault, chaos
 
 from . import constant
 from .backlog import backlog
+from .dealt import Dealt
 from .exchange import BROKER, TWIN, shard_service, twins
 from .loads import of_profile
 
@@ -48,9 +50,9 @@ def without_broker(stage: Stage, p: float, limit: float) -> Sample:
     """
     comparison = broker_gone(stage)
     if not _twins(stage):
-        return comparison.changes({"client": at_the_client}, p, limit)["client"]
-    rate = of_profile(TWINS, stage.run.profile)
-    return comparison.beside(constant.dealt(0, 2, rate), constant.dealt(1, 2, rate), p, limit)
+        return comparison.change("client", at_the_client, p, limit)
+    dealt = Dealt(2)
+    return comparison.beside(partial(dealt.waits, number=0), partial(dealt.waits, number=1), p, limit)
 
 
 def _twins(stage: Stage) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from weakref import WeakKeyDictionary
 
-from verdict_harness.loads import Arrivals, Plan, Trial
-from verdict_harness.samples import Block, Empty, NoValue
+from verdict_harness.loads import Arrivals, Plan
 from verdict_harness.systems import Deployment, System
 
 from .cluster import ROOT
@@ -78,24 +77,3 @@ def plan(  # noqa: PLR0913 - each is one thing that a load is
         arrivals=arrivals,
         accepted="orders_accepted",
     )
-
-
-def dealt(number: int, count: int, rate: float) -> Callable[[Trial, float, float], Block | NoValue]:
-    """Return what asks for the latencies, from due to answered, of what went to one of several systems.
-
-    Args:
-        number: of the system, from 0.
-        count: of systems.
-        rate: orders/s, to all.
-    """
-
-    def waits(trial: Trial, start: float, end: float) -> Block | NoValue:
-        orders = trial.kept.orders
-        mine = sorted(
-            order.hi
-            for order in orders.due(start, end)
-            if round((order.due - orders.began) * rate) % count == number
-        )
-        return Block(tuple(mine)) if mine else Empty(f"orders of {trial.name} due in a block", "none was due")
-
-    return waits

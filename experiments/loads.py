@@ -253,3 +253,12 @@ class Workload:
             accepted="orders_accepted",
             fresh=self.after is None and empty is None,
         )
+
+
+def number_of(order: str) -> int:
+    """Return which order of its load one is, from its id.
+
+    >>> number_of("20261125T101010-ab12-A2-17")
+    17
+    """
+    return int(order.rpartition("-")[2])

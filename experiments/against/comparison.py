@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import time
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from experiments import constant
+from experiments.dealt import Dealt
 from experiments.exchange import GATEWAY, Version, beside, shard_service
 from experiments.loads import of_profile
-from verdict_harness.loads import Plan, Stage, Trial, change
-from verdict_harness.samples import Block, Partial, Sample
+from verdict_harness.loads import Meter, Orders, Plan, Stage, Trial, change
+from verdict_harness.samples import Block, NoValue, Partial, Sample
 from verdict_harness.systems import Deployment
 
 LIMIT = 0.10  # share by which a figure may be higher than before
@@ -42,7 +43,7 @@ class Comparison:
         self._stage = stage
         self._versions = (Version(), Version("-before", before), Version("-again", before))
         self._spans = of_profile(SPANS, stage.run.profile)
-        self._readings: list[Any] = []
+        self._meters: list[Meter] = []
         self.samples: dict[str, Sample] = self._compared(stage.trial(self._load("against")))
 
     def _load(self, name: str) -> Plan:
@@ -56,64 +57,67 @@ class Comparison:
         )
 
         def actions(deployment: Deployment) -> Sequence[tuple[float, Callable[[], None]]]:
-            names = [one.name(part) for one in self._versions for part in PARTS]
-
-            def read() -> None:
-                self._readings.append([time.time(), {name: deployment.used(name) for name in names}])
-
-            return [(SETTLE + number * SPAN, read) for number in range(self._spans + 1)]
+            meter = Meter(deployment, [one.name(part) for one in self._versions for part in PARTS])
+            self._meters.append(meter)
+            return [(SETTLE + number * SPAN, meter.read) for number in range(self._spans + 1)]
 
         return dataclasses.replace(plan, actions=actions)
 
     def _compared(self, trial: Trial) -> dict[str, Sample]:
-        names = [*CLIENT, *PARTS]
-        if trial.trouble:  # whatever was compared, it was not these versions as they are meant
-            why = "; ".join(one.text for one in trial.trouble)
-            return {name: Partial("against", why, 0) for name in names}
-        record: Any = self._stage.run.evidence.fact(f"CPU of {trial.name}", lambda: self._readings)
-        began = trial.kept.orders.began
-        due = [began + SETTLE + number * SPAN for number in range(self._spans + 1)]
-        if len(record) < len(due) or any(
-            abs(one[0] - at) > _NEAR for one, at in zip(record, due, strict=False)
-        ):
-            return {
-                name: Partial("against", "what was used of the CPU was not read in time", 0) for name in names
-            }
-        waits = [tuple(self._waits(trial, *span)) for span in itertools.pairwise(due)]
+        record: Any = self._stage.run.evidence.fact(
+            f"CPU of {trial.name}", lambda: self._meters[0].readings if self._meters else []
+        )
+        first = trial.kept.orders.began + SETTLE
+        due = [first + number * SPAN for number in range(self._spans + 1)]
+        if why := _amiss(trial, record, due):
+            return dict.fromkeys([*CLIENT, *PARTS], Partial("against", why, 0))
+        dealt, count = Dealt(len(self._versions)), range(len(self._versions))
+        waits = [[dealt.waits(trial, *span, number) for number in count] for span in itertools.pairwise(due)]
         samples: dict[str, Sample] = {
             name: self._change(f"{name} at the client", waits, p, trial, "orders")
             for name, p in CLIENT.items()
         }
         for part in PARTS:
-            spent = [tuple(self._spent(part, trial, *two)) for two in itertools.pairwise(record)]
+            spent = [
+                [self._spent(part, dealt.of(trial, number), number, *two) for number in count]
+                for two in itertools.pairwise(record)
+            ]
             # a span has one figure of each, of which the middle one is compared
             samples[part] = self._change(f"CPU of {part} an order", spent, 0.5, trial, "spans")
         return samples
 
     def _change(
-        self, what: str, spans: Sequence[tuple[Block, ...]], p: float, trial: Trial, counted: str
+        self, what: str, spans: Sequence[Sequence[Block | NoValue]], p: float, trial: Trial, counted: str
     ) -> Sample:
+        lacking = next((one for span in spans for one in span if isinstance(one, NoValue)), None)
+        if lacking is not None:
+            return lacking
+        blocks = [[one for one in span if isinstance(one, Block)] for span in spans]
         return change(
             f"{what}: p{100 * p:g} in this version against the other",
-            [(before, here) for here, before, _ in spans],
+            [(before, here) for here, before, _ in blocks],
             p,
             limit=LIMIT,
             at=trial.window.end,
             looks=(len(spans),),
-            alike=[(before, again) for _, before, again in spans],
+            alike=[(before, again) for _, before, again in blocks],
             counted=counted,
         )
 
-    def _waits(self, trial: Trial, start: float, end: float) -> Iterator[Block]:
-        """Yield what clients of each version waited, from when each order was due."""
-        for number in range(len(self._versions)):
-            asked = constant.dealt(number, len(self._versions), RATE)(trial, start, end)
-            assert isinstance(asked, Block)  # a span without orders has no CPU to be divided by them, either
-            yield asked
+    def _spent(self, part: str, orders: Orders, number: int, first: Any, last: Any) -> Block:
+        """Return the CPU that an order took of a part of a version: seconds; infinite if it got none."""
+        name = self._versions[number].name(part)
+        sent = sum(order.begun is not None for order in orders.due(first["at"], last["at"]))
+        return Block(((last["used"][name] - first["used"][name]) / sent if sent else math.inf,))
 
-    def _spent(self, part: str, trial: Trial, first: Any, last: Any) -> Iterator[Block]:
-        """Yield the CPU that an order took of a part of each version: seconds."""
-        orders = len(trial.kept.orders.due(first[0], last[0])) / len(self._versions)
-        for one in self._versions:
-            name = one.name(part)
-            yield Block(((last[1][name] - first[1][name]) / orders,))
+
+def _amiss(trial: Trial, record: Sequence[Any], due: Sequence[float]) -> str:
+    """Return why whatever was compared, it was not these versions as they are meant; empty if it was."""
+    if trial.trouble:
+        return "; ".join(one.text for one in trial.trouble)
+    times = [one["at"] for one in record]
+    if len(times) < len(due) or any(
+        abs(at - planned) > _NEAR for at, planned in zip(times, due, strict=False)
+    ):
+        return "what was used of the CPU was not read in time"
+    return ""

@@ -33,7 +33,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def against(stage: Stage, run: Run, pytestconfig: pytest.Config) -> Comparison:
     """The working tree's version against the one that was named."""
-
     folder = run.evidence.folder("against")
 
     def found() -> Any:

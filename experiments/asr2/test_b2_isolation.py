@@ -19,5 +19,5 @@ LIMIT = 0.05
 @pytest.mark.criterion("B2.isolation", experiment="B2", asr="ASR 2")
 def test_a_shard_does_not_notice_another(stage: Stage, judge: Judge) -> None:
     """p99 at the client of shard a's orders is within 5 % when shard b gets 100 orders/s besides."""
-    found = changes.neighbor_busy(stage).changes({"client": at_the_client}, 0.99, LIMIT)
+    found = changes.neighbor_busy(stage).change("client", at_the_client, 0.99, LIMIT)
     judge(found, Within(0 * percent, 100 * LIMIT * percent, otherwise=Verdict.CONDITIONAL))

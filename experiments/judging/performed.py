@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Generic, TypeVar
 
 from experiments import figures
-from experiments.loads import Workload
+from experiments.loads import Workload, number_of
 from verdict_harness.loads import Fate, Order, ServerSide, Trial
 from verdict_harness.samples import NoValue, Trouble
 
@@ -181,12 +181,3 @@ class Performed:
         assert not isinstance(asks, NoValue)
         since = [round(point.value) for point in asks.points if point.time >= self.trial.began] or before[:1]
         return (before[0], before[1]), min(since), max(since), ""
-
-
-def number_of(order: str) -> int:
-    """Return which order of its load one is, from its id.
-
-    >>> number_of("20261125T101010-ab12-A2-17")
-    17
-    """
-    return int(order.rpartition("-")[2])

@@ -13,7 +13,7 @@ from . import words
 from .arrivals import Arrivals, Ramp
 from .capacity import Arm, Ask, Claim, Conclusion, Outcome, Ruling
 from .figures import Figure, Figures, Found, figures_of
-from .interleaved import Held, Interleaved, Schedule, Switch, at_the_client, change
+from .interleaved import Held, Interleaved, Schedule, Switch, at_the_client, change, latencies
 from .load import Load
 from .orders import Fate, Order, Orders
 from .raw import Request
@@ -21,6 +21,7 @@ from .runner import requests, run_load
 from .search import SETTLE, Capacity, Demand
 from .seen import Seen, see
 from .server import ServerSide
+from .sustained import Meter
 from .trial import Plan, Stage, Trial
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Held",
     "Interleaved",
     "Load",
+    "Meter",
     "Order",
     "Orders",
     "Outcome",
@@ -55,6 +57,7 @@ __all__ = [
     "at_the_client",
     "change",
     "figures_of",
+    "latencies",
     "requests",
     "run_load",
     "see",

@@ -13,6 +13,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from ..record import Json
@@ -33,6 +34,7 @@ from ..samples import (
     rule,
 )
 from ..systems import Deployment
+from .orders import Order
 from .trial import Plan, Stage, Trial
 
 Arm: TypeAlias = Literal["A", "B"]
@@ -53,6 +55,7 @@ class Held(NamedTuple):
 Switch: TypeAlias = Mapping[Arm, Callable[[], Held]]
 """For each arm, what makes it take over."""
 
+_Take: TypeAlias = Callable[["Trial", "Judged"], "tuple[Block | NoValue, Block | NoValue]"]
 _BEYOND = 1e6  # times: what was never answered is infinitely slower, of which no share can be shown
 LEAST = 0.6  # share of its planned length that has to be left of a block once its switch has taken hold
 
@@ -192,9 +195,13 @@ def at_the_client(trial: Trial, start: float, end: float) -> Block | NoValue:
 
     One that was not accepted counts as infinitely slow.
     """
-    due = trial.kept.orders.due(start, end)
+    return latencies(trial.name, trial.kept.orders.due(start, end))
+
+
+def latencies(load: str, due: Sequence[Order]) -> Block | NoValue:
+    """Return the latencies of those orders of a load that were due in a block, or that there were none."""
     if not due:
-        return Empty(f"orders of {trial.name} due in a block", "no order was due")
+        return Empty(f"orders of {load} due in a block", "no order was due")
     return Block(tuple(sorted(order.hi for order in due)))
 
 
@@ -217,50 +224,24 @@ class Interleaved:
     load: Callable[[str, Schedule], Plan]
     switch: Callable[[Deployment], Switch] | None = None
 
-    def changes(self, questions: Mapping[str, Question], p: float, limit: float) -> dict[str, Sample]:
-        """Return by how much a quantile is higher in arm B, for each question.
+    def change(self, what: str, ask: Question, p: float, limit: float) -> Sample:
+        """Return by how much a quantile is higher in arm B than in arm A.
 
         Args:
-            questions: by name, such as ``"client"``.
+            what: is asked, such as ``"client"``.
+            ask: asks it of one block.
             p: which quantile, such as 0.99.
             limit: the change that is tolerated, as a share.
         """
-        pairs: dict[str, list[tuple[Block, Block]]] = {name: [] for name in questions}
-        lacking: dict[str, NoValue] = {}
-        found: dict[str, Sample] = {}
-        for trial, spans, means in self._loads():
-            if trial.trouble:  # whatever was compared, it was not these two arms as they are meant
-                why = "; ".join(one.text for one in trial.trouble)
-                return {name: Partial(self.name, why, len(made)) for name, made in pairs.items()}
-            for name, ask in questions.items():
-                for span in spans:
-                    a, b = ask(trial, *span.a), ask(trial, *span.b)
-                    if isinstance(a, Block) and isinstance(b, Block):
-                        pairs[name].append((a, b))
-                    else:
-                        lacking[name] = a if isinstance(a, NoValue) else b  # type: ignore[assignment]
-            found = {
-                name: change(
-                    f"{name}: p{100 * p:g} in arm B{means and f', {means},'} against arm A",
-                    made,
-                    p,
-                    limit=limit,
-                    at=trial.window.end,
-                    looks=self._looks,
-                )
-                if len(made) >= FEWEST
-                else lacking.get(name)
-                or Partial(self.name, f"{len(made)} pairs of blocks came about", len(made))
-                for name, made in pairs.items()
-            }
-            if all(_decided(one, limit) for one in found.values()):
-                break
-        return found
+        query = f"{what}: p{100 * p:g} in arm B{{}} against arm A"
+        return self._compared(query, p, limit, lambda trial, pair: (ask(trial, *pair.a), ask(trial, *pair.b)))
 
     def beside(self, one: Question, other: Question, p: float, limit: float) -> Sample:
         """Return by how much a quantile of one is higher than that of another, at the same time, in arm B.
 
-        Whatever the machine does, it does to both. In arm A they are alike, which says what can be told.
+        Whatever the machine does, it does to both. In arm A they are alike, which says what can be told. What
+        arm B does to the machine, a loop that spins say, it does to both, too: so where the one surely is
+        slower than it was in arm A, by blocks in turn, that is what is returned.
 
         Args:
             one: asks what one block measured of that which arm B is about.
@@ -268,40 +249,51 @@ class Interleaved:
             p: which quantile, such as 0.99.
             limit: the change that is tolerated, as a share.
         """
-        pairs: list[tuple[Block, Block]] = []
-        alike: list[tuple[Block, Block]] = []
+        query = f"p{100 * p:g} of what arm B is about{{}} against what it leaves alone"
+        return self._compared(
+            query,
+            p,
+            limit,
+            lambda trial, pair: (other(trial, *pair.b), one(trial, *pair.b)),
+            lambda trial, pair: (other(trial, *pair.a), one(trial, *pair.a)),
+            lambda trial, pair: (one(trial, *pair.a), one(trial, *pair.b)),
+        )
+
+    def _compared(self, query: str, p: float, limit: float, *takes: _Take) -> Sample:
+        """Run one load after the other until it is decided.
+
+        Args:
+            query: with a place for the means by which arm B took over.
+            p: which quantile.
+            limit: the change that is tolerated.
+            takes: what is compared of a pair of blocks; and then, if that is of the same moments, what is
+                alike and says what this machine can tell, and what is compared of blocks in turn.
+        """
+        looks = list(itertools.accumulate(one.pairs for one in self.schedules))
+        made: list[list[tuple[Block, Block]]] = [[] for _ in takes]
+        lacking: NoValue | None = None
         found: Sample = Partial(self.name, "no load was run", 0)
-        for trial, spans, means in self._loads():
-            if trial.trouble:
-                return Partial(self.name, "; ".join(one.text for one in trial.trouble), len(pairs))
-            lacking: NoValue | None = None
-            for made, arm in [*((pairs, span.b) for span in spans), *((alike, span.a) for span in spans)]:
-                a, b = other(trial, *arm), one(trial, *arm)
+        for number, schedule in enumerate(self.schedules, 1):
+            trial, spans, means = self._made(f"{self.name}-{number}", schedule)
+            if trial.trouble:  # whatever was compared, it was not these two arms as they are meant
+                return Partial(self.name, "; ".join(one.text for one in trial.trouble), len(made[0]))
+            for span, (take, pairs) in itertools.product(spans, list(zip(takes, made, strict=True))):
+                a, b = take(trial, span)
                 if isinstance(a, Block) and isinstance(b, Block):
-                    made.append((a, b))
+                    pairs.append((a, b))
                 else:
                     lacking = a if isinstance(a, NoValue) else b  # type: ignore[assignment]
-            if min(len(pairs), len(alike)) < FEWEST:
-                found = lacking or Partial(self.name, f"{len(pairs)} pairs of blocks came about", len(pairs))
+            if (few := min(map(len, made))) < FEWEST:
+                found = lacking or Partial(self.name, f"{few} pairs of blocks came about", few)
                 continue
-            query = (
-                f"p{100 * p:g} of what arm B is about{means and f', {means},'} against what it leaves alone"
-            )
-            at = trial.window.end
-            found = change(query, pairs, p, limit=limit, at=at, looks=self._looks, alike=alike)
+            told = partial(change, p=p, limit=limit, at=trial.window.end, looks=looks)
+            pairs, *others = made
+            found = told(query.format(means and f", {means},"), pairs, alike=others[0] if others else ())
+            if others and (in_turn := told(f"p{100 * p:g} in arm B against arm A", others[1])).lo > limit:
+                found = in_turn
             if _decided(found, limit):
                 break
         return found
-
-    @property
-    def _looks(self) -> list[int]:
-        """After how many pairs it is looked at."""
-        return list(itertools.accumulate(one.pairs for one in self.schedules))
-
-    def _loads(self) -> Iterator[tuple[Trial, list[Judged], str]]:
-        """Run one load after the other; yield each, the pairs that came about, and how arm B took over."""
-        for number, schedule in enumerate(self.schedules, 1):
-            yield self._made(f"{self.name}-{number}", schedule)
 
     def _made(self, name: str, schedule: Schedule) -> tuple[Trial, list[Judged], str]:
         """Run one load; return it with the pairs that came about, and by which means arm B took over."""
@@ -367,6 +359,14 @@ def change(  # noqa: PLR0913 - what is asked, and how it is looked at
         lo=min(ratio.lo - 1, value),
         hi=max(ratio.hi - 1, value),
     )
+    if _lost([a for a, _ in pairs], p):
+        return found.widened(
+            "missing",
+            f"more than {1 - p:.3g} of what was compared with was never accepted",
+            lo=-1.0,
+            hi=math.inf,
+            cure="a system that accepts what it is sent",
+        )
     band = f"A against A: {itself.lo - 1:+.1%} to {itself.hi - 1:+.1%}"
     if ruling is Ruling.OPEN and not is_calm(itself, 1 + limit):
         return found.widened(
@@ -378,3 +378,9 @@ def change(  # noqa: PLR0913 - what is asked, and how it is looked at
             cure="a quieter machine, or more pairs",
         )
     return found.widened("chance", band)
+
+
+def _lost(blocks: Sequence[Block], p: float) -> bool:
+    """Whether a quantile of all of them together is infinite: nothing is more than that, and so no change."""
+    values = [value for block in blocks for value in block.values]
+    return sum(map(math.isinf, values)) > (1 - p) * len(values) + 1e-9

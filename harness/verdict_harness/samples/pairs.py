@@ -32,6 +32,8 @@ FEWEST = 6  # pairs below which signed ranks can't reach the level of one look
 LOOKS = (6, 12, 24)  # after so many pairs it may be judged; the error is shared among the looks
 ERROR = 0.05  # on each side, over all looks together
 BEYOND_CHANCE = 2.0  # a change that is surely larger is one on any machine, however restless
+#: Log ratio of what is less than infinite; finite, so that it has a middle with what is infinitely more.
+_INFINITELY_LESS = -700.0
 _RESAMPLES = 199
 _SEED = 20_24
 
@@ -201,7 +203,7 @@ def _critical(n: int, error: float) -> int:
 def _log_ratio(a: float, b: float) -> float:
     if math.isinf(a) and math.isinf(b):
         return 0.0
-    return math.log(b / a)
+    return _INFINITELY_LESS if math.isinf(a) else math.log(b / a)
 
 
 class _Pooled:

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from experiments.against import comparison, versions
+from experiments.against import versions
 from experiments.against.comparison import CLIENT, LIMIT, PARTS, RATE, Comparison
 from experiments.exchange import GATEWAY
 from verdict_harness.errors import UsageError
+from verdict_harness.loads import Fate, Order, Orders, sustained
 from verdict_harness.samples import percent
 from verdict_harness.systems import Endpoint
 from verdict_harness.verdicts import Below, Judge, Verdict
@@ -95,21 +96,20 @@ def judged(monkeypatch, *, costs=None, late=0.0, waits=(1.0, 1.0, 1.0), trouble=
     clock, plans = [BEGAN], []
     names = [part + ends for part in PARTS for ends in ("", "-before", "-again")]
     up = Up(clock, {name: 0.001 * (costs or {}).get(name, 1.0) for name in names})
-    monkeypatch.setattr(comparison, "time", SimpleNamespace(time=lambda: clock[0] + late))
-
-    def due(start, end):
-        numbers = range(math.ceil((start - BEGAN) * RATE - 1e-6), math.ceil((end - BEGAN) * RATE - 1e-6))
-        return [
-            SimpleNamespace(due=BEGAN + n / RATE, hi=waits[n % 3] * (0.01 + n % 100 / 1e5)) for n in numbers
-        ]
+    monkeypatch.setattr(sustained, "time", SimpleNamespace(time=lambda: clock[0] + late))
 
     def trial(plan):
         plans.append(plan)
         for at, act in plan.actions(up):
             clock[0] = BEGAN + at
             act()
-        orders = SimpleNamespace(began=BEGAN, due=due)
-        kept, window = SimpleNamespace(orders=orders), SimpleNamespace(end=2000.0)
+        dues = [BEGAN + n / RATE for n in range(plan.iterations)]
+        took = [waits[n % 3] * (0.01 + n % 100 / 1e5) for n in range(plan.iterations)]
+        orders = tuple(
+            Order(due, due, Fate.ACCEPTED, wait, wait, wait, f"r-against-{n}")
+            for n, (due, wait) in enumerate(zip(dues, took, strict=True))
+        )
+        kept, window = SimpleNamespace(orders=Orders(BEGAN, orders, None)), SimpleNamespace(end=2000.0)
         return SimpleNamespace(name=plan.name, trouble=trouble, window=window, kept=kept)
 
     evidence = SimpleNamespace(fact=lambda _, ask: ask())

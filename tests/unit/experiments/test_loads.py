@@ -117,7 +117,7 @@ def test_between_scrapes_there_are_enough_too(name, variant, profile):
 
 
 def test_the_examples_are_true():
-    assert doctest.testmod(loads) == doctest.TestResults(0, 1)
+    assert doctest.testmod(loads) == doctest.TestResults(0, 2)
 
 
 def test_what_a_profile_says_nothing_of_is_as_in_the_one_that_it_is_like():

@@ -82,7 +82,7 @@ def compared(facts, switch):
     stage = SimpleNamespace(run=SimpleNamespace(evidence=evidence), trial=Load.run)
     one = Interleaved(stage, "change", [SCHEDULE], lambda *_: Load(), switch)
     same = Block(tuple(1 + n / 1000 for n in range(300)))
-    return one.changes({"client": lambda *_: same}, 0.99, 0.1)["client"]
+    return one.change("client", lambda *_: same, 0.99, 0.1)
 
 
 def test_what_is_said_names_the_means_by_which_an_arm_took_over():
@@ -127,6 +127,18 @@ def test_what_is_never_answered_is_a_change_beyond_any_limit():
     assert found.lo > 1000
 
 
+@pytest.mark.parametrize("factor", [1.0, math.inf])
+def test_of_what_was_never_answered_there_is_no_change(factor):
+    """Neither that the other never is either, nor that it is, says that nothing changed."""
+    gone = Block((1.0,) * 90 + (math.inf,) * 10)
+    alike = [(gone, gone)] * 6
+    made = [(gone, gone if factor == math.inf else b) for _, b in pairs()]
+    for given in ((), alike):
+        found = change("q", made, 0.99, limit=0.1, at=0.0, looks=(6,), alike=given)
+        assert (found.lo, found.hi) == (-1.0, math.inf)
+        assert "never accepted" in found.doubts[-1].text or "can't tell" in found.doubts[-1].text
+
+
 def test_each_switch_is_made_on_time_and_what_it_says_is_kept():
     made = []
 
@@ -165,8 +177,8 @@ def looked_at(blocks, monkeypatch, *, trouble=(), looks=2):
 
     monkeypatch.setattr(Interleaved, "_made", load)
     comparison = Interleaved(None, "C", [SCHEDULE] * looks, None)
-    found = comparison.changes({"client": lambda trial, start, _end: blocks(trial, start)}, 0.99, 0.1)
-    return found["client"], made
+    found = comparison.change("client", lambda trial, start, _end: blocks(trial, start), 0.99, 0.1)
+    return found, made
 
 
 def test_it_ends_as_soon_as_it_is_decided(monkeypatch):
@@ -200,7 +212,7 @@ def test_blocks_without_orders_are_no_pairs_and_the_reason_is_theirs(monkeypatch
     assert loads == ["C-1", "C-2"]
 
 
-def side_by_side(monkeypatch, *, changed=1.0, other=1.0, trouble=(), missing=()):
+def side_by_side(monkeypatch, *, changed=1.0, other=1.0, both=1.0, trouble=(), missing=()):
     """What waits so many times as long in arm B, and another; bursts slow both at the same time."""
     spans = [Judged((2.0 * n, 2.0 * n + 1), (2.0 * n + 1, 2.0 * n + 2)) for n in range(6)]
     looked = []
@@ -211,7 +223,7 @@ def side_by_side(monkeypatch, *, changed=1.0, other=1.0, trouble=(), missing=())
 
     def block(start, times, seed):
         draw = random.Random(f"{seed} {start}")
-        slow = 4 if start // 2 % 2 else 1
+        slow = (4 if start // 2 % 2 else 1) * (both if start % 2 else 1)
         if start in missing:
             return Empty("orders", "none was due")
         return Block(tuple(sorted(times * slow * draw.uniform(1, 1.05) for _ in range(400))))
@@ -236,6 +248,14 @@ def test_what_slows_both_at_the_same_time_is_no_change(monkeypatch):
 def test_what_slows_the_one_alone_while_arm_b_is_on_is_one(monkeypatch):
     found, looked = side_by_side(monkeypatch, changed=1.25)
     assert found.lo > 0.1
+    assert looked == ["C-1"]
+
+
+def test_what_slows_both_whenever_arm_b_is_on_is_one_too(monkeypatch):
+    """Such as a shard without a broker that takes a whole core for nothing."""
+    found, looked = side_by_side(monkeypatch, both=5.0)
+    assert found.lo > 0.1
+    assert found.query == "p99 in arm B against arm A"
     assert looked == ["C-1"]
 
 

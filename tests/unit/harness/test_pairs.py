@@ -140,3 +140,12 @@ def test_a_quiet_machine_tells():
 
 def test_a_restless_machine_is_found_out():
     assert sum(concluded(1.0, seed, bursts=True) is Ruling.OPEN for seed in range(8)) >= 6
+
+
+def test_blocks_of_the_first_arm_alone_that_are_never_answered_are_infinitely_more_than_the_others():
+    draw = random.Random(9)
+    gone = Block((*block(draw, 90).values, *[math.inf] * 10))
+    made = [(gone if n < 3 else block(draw), block(draw)) for n in range(8)]
+    assert 0.9 < compare(made, 0.5, looks=(8,)).value < 1.1
+    lost = compare(made, 0.99, looks=(8,))
+    assert (lost.value, lost.lo < 0.01) == (0.0, True)
