@@ -200,3 +200,31 @@ def test_a_reading_of_what_waits_to_be_handed_on():
         found.append([one["backlog"] for one in meter.readings])
         assert [one["used"] for one in meter.readings] == [{"a": 1.5}] * 2
     assert found == [[0.0, 0.0], [7.0, 7.0], [None, None]], "what can't be read is not none"
+
+
+SLOW = orders(lambda n: 0.3 if n % 50 == 0 else 0.01)
+EACH = {"a": 0.05, "b": 0.05, "c": 0.05}
+
+
+def of_three(made, *, busy=0.8, **cores):
+    ask = dataclasses.replace(ASK, parts=(0, 1, 2))
+    spent = Used(EACH | cores, busy=busy, seconds=10.0)
+    return judge(ask, made, SPAN, spent=spent, share=0.05, parts=["a", "b", "c"])
+
+
+def test_of_three_that_had_their_share_on_a_crowded_machine_nobody_knows_what_broke():
+    found = of_three(SLOW)
+    assert found.outcome is Outcome.VOID
+    assert (
+        found.broke == "p99 at the client was 300 ms, while all had their share and the machine was 80% busy"
+    )
+    assert of_three(orders()).outcome is Outcome.SUSTAINED, "which is so all the more on a crowded machine"
+
+
+@pytest.mark.parametrize("other", [{"busy": 0.7}, {"c": 0.02}, {"b": 0.04}])
+def test_three_that_wait_for_each_other_or_had_the_machine_broke_themselves(other):
+    assert of_three(SLOW, **other).outcome is Outcome.EXCEEDED
+
+
+def test_one_that_breaks_while_others_crowd_the_machine_did_break():
+    assert judged(SLOW, spent=Used({"a": 0.05}, busy=0.8, seconds=10.0)).outcome is Outcome.EXCEEDED
