@@ -76,4 +76,5 @@ def plan(  # noqa: PLR0913 - each is one thing that a load is
         tags={"name": "order", "scenario": "constant"},  # the neighbor's iterations are no part of it
         arrivals=arrivals,
         accepted="orders_accepted",
+        recorded=False,
     )

@@ -20,7 +20,9 @@ after each other and in turns of order; what drifts more slowly than a pair last
 4. For those who want to see it, two of three are tried once at two thirds of that: nothing is judged by it.
 
 A trial of one part counts as not sustained only if that part was full: if something else broke, it says
-nothing of the part, and a denominator that is too low is the one way to a wrong PASS.
+nothing of the part, and a denominator that is too low is the one way to a wrong PASS. Where many broke and
+it may have been the machine, the pair still stands in the way of *holds*, and counts for nothing in
+*fails*: made again until they do not break, it would be counted when it is for the claim only.
 """
 
 from __future__ import annotations
@@ -138,6 +140,7 @@ class Trial:
         full: share of its CPU that the part had used, 0 to 1; of many, the fullest; ``None`` if not known.
         p99: of the time from when each order was due to its answer, in seconds; ``None`` if not known.
         yielded: what the parts made of the orders, a minute, such as matches; ``None`` if not known.
+        crowded: whether it may have been the machine that broke, and not the parts.
     """
 
     ask: Ask
@@ -146,6 +149,12 @@ class Trial:
     full: float | None = None
     p99: float | None = None
     yielded: float | None = None
+    crowded: bool = False
+
+    @property
+    def sustained(self) -> bool:
+        """Whether the rate was."""
+        return self.outcome is Outcome.SUSTAINED
 
 
 class Ruling(enum.Enum):
@@ -164,11 +173,13 @@ class Pair:
         rate: orders/s that one part was offered.
         one: whether that was sustained.
         many: whether many sustained ``factor`` times it.
+        crowded: whether it may have been the machine that many broke on.
     """
 
     rate: float
     one: bool
     many: bool
+    crowded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +252,7 @@ def _begin(claim: Claim) -> Generator[Ask, Trial, float]:
     low, high, rate = 0.0, math.inf, claim.start
     while not (low and high < math.inf and high / low <= claim.width * (1 + 1e-9)):
         ask = Ask((0,), rate, claim.short, "looking for a rate that one does not sustain")
-        if (yield from _tried(ask)):
+        if (yield from _tried(ask)).sustained:
             low = rate
         else:
             high = rate
@@ -258,16 +269,17 @@ def _paired(claim: Claim, rate: float, pairs: list[Pair]) -> Generator[Ask, Tria
     """Try pairs until they are decided, or there may be no more; they are noted as they come."""
     why = f"whether {claim.parts} sustain {claim.factor:g} times what one does not"
     strides = 0  # up, or down if negative, without a turn: the further off, the longer they get
-    while _decided(pairs) is Ruling.OPEN and len(pairs) < claim.pairs:
+    while _decided(pairs) is Ruling.OPEN and _may_be(pairs, claim.pairs - len(pairs)):
         if claim.factor * rate > claim.most:
             _no_more(rate / claim.stride)
         number = len(pairs)
-        found = {}
+        found: dict[Arm, Trial] = {}
         for arm in (Arm.ONE, Arm.MANY) if number % 2 == 0 else (Arm.MANY, Arm.ONE):
             offered = rate if arm is Arm.ONE else claim.factor * rate
             loaded = (number % claim.parts,) if arm is Arm.ONE else tuple(range(claim.parts))
             found[arm] = yield from _tried(Ask(loaded, offered, claim.long, why))
-        pair = Pair(rate, found[Arm.ONE], found[Arm.MANY])
+        one, many = found[Arm.ONE], found[Arm.MANY]
+        pair = Pair(rate, one.sustained, many.sustained, many.crowded)
         pairs.append(pair)
         if pair.one and pair.many:
             strides = max(0, strides) + 1
@@ -279,13 +291,13 @@ def _paired(claim: Claim, rate: float, pairs: list[Pair]) -> Generator[Ask, Tria
             strides = 0
 
 
-def _tried(ask: Ask) -> Generator[Ask, Trial, bool]:
-    """Return whether a rate was sustained; a trial that comes to nothing is made again."""
+def _tried(ask: Ask) -> Generator[Ask, Trial, Trial]:
+    """Return a trial that shows something; one that comes to nothing is made again."""
     for _ in range(VOIDS):
         trial = yield ask
         why = _nothing(trial)
         if not why:
-            return trial.outcome is Outcome.SUSTAINED
+            return trial
     raise _OpenError(f"{VOIDS} trials at {ask.rate:.4g}/s on {ask.on} came to nothing: {why}")
 
 
@@ -293,7 +305,7 @@ def _nothing(trial: Trial) -> str:
     """Say why a trial says nothing of the part; empty if it does."""
     if trial.outcome is Outcome.VOID:
         return trial.broke or "nobody says why"
-    if trial.ask.arm is Arm.MANY or trial.outcome is Outcome.SUSTAINED:
+    if trial.ask.arm is Arm.MANY or trial.sustained:
         return ""
     if trial.full is None:
         return f"one broke ({trial.broke}), and how full it was is not known"
@@ -312,25 +324,32 @@ def _no_more(rate: float) -> NoReturn:
     raise _OpenError(f"one sustains {rate:.4g}/s, and no more can be offered")
 
 
-def _votes(pairs: Sequence[Pair]) -> tuple[int, int]:
-    """Return how many pairs speak for the claim, and how many against it."""
-    return (
-        sum(pair.many and not pair.one for pair in pairs),
-        sum(pair.one and not pair.many for pair in pairs),
-    )
+def _votes(pairs: Sequence[Pair]) -> tuple[int, int, int]:
+    """Return how many pairs speak for the claim, against it, and against it whatever the machine did."""
+    noes = [pair for pair in pairs if pair.one and not pair.many]
+    surely = sum(not pair.crowded for pair in noes)
+    return sum(pair.many and not pair.one for pair in pairs), len(noes), surely
 
 
 def _decided(pairs: Sequence[Pair]) -> Ruling:
-    ayes, noes = _votes(pairs)
+    ayes, noes, surely = _votes(pairs)
     if any(ayes >= enough and noes <= but for enough, but in FOR):
         return Ruling.HOLDS
-    if any(noes >= enough and ayes <= but for enough, but in AGAINST):
+    if any(surely >= enough and ayes <= but for enough, but in AGAINST):
         return Ruling.FAILS
     return Ruling.OPEN
 
 
+def _may_be(pairs: Sequence[Pair], left: int) -> bool:
+    """Whether so many more pairs could decide it."""
+    ayes, noes, surely = _votes(pairs)
+    holds = any(noes <= but and ayes + left >= enough for enough, but in FOR)
+    fails = any(ayes <= but and surely + left >= enough for enough, but in AGAINST)
+    return left > 0 and (holds or fails)
+
+
 def _ruled(claim: Claim, pairs: Sequence[Pair]) -> Conclusion:
-    ayes, noes = _votes(pairs)
+    ayes, noes, surely = _votes(pairs)
     ruling = _decided(pairs)
     rates = _rates(pairs)
     times = f"{claim.factor:g} times that"
@@ -346,8 +365,9 @@ def _ruled(claim: Claim, pairs: Sequence[Pair]) -> Conclusion:
             f"pairs; the other way round in {ayes}"
         )
         return Conclusion(ruling, 0.0, claim.factor, reason, tuple(pairs))
+    doubtful = f" ({noes - surely} of them perhaps by the machine's fault)" if surely < noes else ""
     reason = (
-        f"{len(pairs)} pairs at {rates} did not decide it: {ayes} for it, {noes} against it, "
+        f"{len(pairs)} pairs at {rates} did not decide it: {ayes} for it, {noes} against it{doubtful}, "
         f"and of the others nothing follows"
     )
     return Conclusion(ruling, *_interval(claim, pairs), reason, tuple(pairs))
@@ -373,6 +393,6 @@ def _interval(claim: Claim, pairs: Sequence[Pair]) -> tuple[float, float]:
         return min(edges), max(edges)
 
     one = ends((pair.rate, pair.one) for pair in pairs)
-    many = ends((claim.factor * pair.rate, pair.many) for pair in pairs)
+    many = ends((claim.factor * pair.rate, pair.many) for pair in pairs if not pair.crowded)
     lo, hi = many[0] / one[1], many[1] / one[0] if one[0] else math.inf
     return min(lo, claim.factor / claim.stride), max(hi, claim.factor * claim.stride)

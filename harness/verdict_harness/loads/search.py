@@ -56,13 +56,16 @@ class Capacity:
             longer than that.
         parts: the services that many are; one is each of them in turn.
         shared: services that both use.
-        share: cores that each part may use at the most, the same in both; ``None``: a whole one.
+        shares: cores that each part may use at the most, the same in both; none: a whole one. Of several the
+            first is taken, and the next instead, from the beginning, where the machine is crowded on the
+            first trial of many, whatever came out of it.
         p99: asks the parts' own metrics for a load's 99th percentile, in seconds; ``None`` if they have none.
         yields: asks the parts' own metrics what they made of a load's orders, a minute, such as matches;
             ``None`` if that says nothing.
         made: what that is called.
         backlog: reads how much waits to be handed on by one part or by many; ``None`` if nothing ever does.
-        trials: what was found so far.
+        trials: what was found so far, with the share that is taken.
+        before: what was found with those that were not.
         ended: unix seconds of the last one's end.
         orders: how many were due in all of them.
         demands: what shared parts need; known at the end.
@@ -74,12 +77,13 @@ class Capacity:
     load: Callable[[str, Ask], Plan]
     parts: Sequence[str]
     shared: Sequence[str] = ()
-    share: float | None = None
+    shares: Sequence[float] = ()
     p99: Callable[[Done, Ask], Estimate | NoValue] | None = None
     yields: Callable[[Done, Ask], Estimate | NoValue] | None = None
     made: str = "yield/min"
     backlog: Callable[[Deployment, Ask], float] | None = None
     trials: list[Trial] = field(default_factory=list)
+    before: list[Trial] = field(default_factory=list)
     ended: float = 0.0
     orders: int = 0
     demands: tuple[Demand, ...] = ()
@@ -92,15 +96,45 @@ class Capacity:
         """
         spent: list[tuple[Trial, sustained.Used | None, int]] = []
         while isinstance(asked := step(self.claim, self.trials), Ask):
-            number = len(self.trials) + 1
+            number = len(self.before) + len(self.trials) + 1
             progress.say(f"{self.name}: trial {number}, {asked.rate:.0f}/s on {asked.on}: {asked.why}")
             trial, used, orders = self._try(f"{self.name}-{number}", asked)
             what = f" ({trial.broke})" if trial.broke else ""
             progress.say(f"{self.name}: {asked.rate:.0f}/s on {asked.on} {trial.outcome.value}{what}")
             self.trials.append(trial)
             spent.append((trial, used, orders))
+            if used is not None and self._crowds(used):
+                self._begin_again(used)
+                spent.clear()
         self.demands = _demands(spent, self.parts, self.shared)
         return asked
+
+    @property
+    def share(self) -> float | None:
+        """Cores that each part may use at the most; ``None``: a whole one."""
+        return self.shares[0] if self.shares else None
+
+    def _crowds(self, used: sustained.Used) -> bool:
+        """Whether this was the first trial of many, the machine was crowded, and there is a smaller share.
+
+        What came out of it is not asked: to begin again until the claim holds would be a wrong PASS.
+        """
+        arms = [trial.ask.arm for trial in self.trials]
+        first = arms.count(Arm.MANY) == 1 and arms[-1] is Arm.MANY
+        return first and used.busy > sustained.CROWDED and len(self.shares) > 1
+
+    def _begin_again(self, used: sustained.Used) -> None:
+        """Take the next smaller share, and begin where one part with that may sustain as much."""
+        large, *smaller = self.shares
+        progress.say(
+            f"{self.name}: the machine was {used.busy:.0%} busy; again, with {smaller[0]:g} of a core for "
+            f"each of {len(self.parts)} instead of {large:g}"
+        )
+        tried = next(trial.ask.rate for trial in reversed(self.trials) if trial.ask.arm is Arm.MANY)
+        start = tried / self.claim.factor * smaller[0] / large
+        self.claim = dataclasses.replace(self.claim, start=start)
+        self.before += self.trials
+        self.trials, self.shares, self.orders = [], smaller, 0
 
     def factor(self) -> Estimate:
         """Return how many times what one part sustains many sustain, as far as that is known."""
@@ -126,7 +160,10 @@ class Capacity:
         )
 
     def listing(self) -> Listing:
-        """Return every trial so far, and a drawing of them: rates as many times as parts were loaded."""
+        """Return every trial so far, and a drawing of them: rates as many times as parts were loaded.
+
+        Those that were made with another share are not among them: their rates are not to be compared.
+        """
         columns = ("on", "orders/s", "for", "", "what broke first", "p99 at the client", self.made, "CPU")
         rows, marks = [], []
         for trial in self.trials:

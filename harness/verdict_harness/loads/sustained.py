@@ -31,7 +31,7 @@ PILE = 0.5  # seconds' worth of orders by which what waits to be handed on may d
 BUSY = 0.85  # share of the machine's CPU beyond which it is the machine that is measured
 #: Share beyond which it may be: of many parts that all had their whole share, and broke, nobody knows whose
 #: fault that was. Parts that wait for each other have not had theirs, and one alone crowds no machine.
-CROWDED = 0.75
+CROWDED = 0.72
 UNSENT = 0.005  # share of the orders that k6 may send late or not at all
 _STEP = 0.25  # seconds between two looks at how many orders are under way
 
@@ -181,10 +181,12 @@ def judge(  # noqa: PLR0913 - each is one thing that a trial leaves
         broke = inside.broke(ask.rate)
         if not broke and inside.unknown:
             return Trial(ask, Outcome.VOID, inside.unknown, full, p99)
-    if broke and spent is not None and _crowded(ask, spent, parts, limit):
-        crowded = f"{broke}, while all had their share and the machine was {spent.busy:.0%} busy"
-        return Trial(ask, Outcome.VOID, crowded, full, p99)
-    return Trial(ask, Outcome.EXCEEDED if broke else Outcome.SUSTAINED, broke, full, p99)
+    if not broke:
+        return Trial(ask, Outcome.SUSTAINED, "", full, p99)
+    if spent is not None and _crowded(ask, spent, parts, limit):
+        broke += f", while all had their share and the machine was {spent.busy:.0%} busy"
+        return Trial(ask, Outcome.EXCEEDED, broke, full, p99, crowded=True)
+    return Trial(ask, Outcome.EXCEEDED, broke, full, p99)
 
 
 def _crowded(ask: Ask, spent: Used, parts: Sequence[str], limit: float) -> bool:

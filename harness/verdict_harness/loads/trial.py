@@ -54,6 +54,7 @@ class Plan:
         accepted: the metric that the script raises once for each order that it holds accepted, such as
             ``"orders_accepted"``; if there is none, what k6 expected of an answer counts.
         fresh: whether it needs a system that nothing has touched.
+        recorded: whether anybody asks what recording rules made of its end; it is waited for.
         actions: what to do how many seconds into the load, such as injecting a fault.
     """
 
@@ -68,6 +69,7 @@ class Plan:
     arrivals: Arrivals | None = None
     accepted: str = ""
     fresh: bool = False
+    recorded: bool = True
     actions: Callable[[Deployment], Sequence[tuple[float, Callable[[], None]]]] = lambda _: ()
 
     def differs(self, other: Plan) -> str:
@@ -274,7 +276,8 @@ class Stage:
         rules = expressions(plan.system.recording_rules) if plan.system.recording_rules else {}
         lacking = ""
         if load.requests:
-            lacking = wait_until_covered(deployment.prometheus, load.window.end, rules)
+            awaited = rules if plan.recorded else {}
+            lacking = wait_until_covered(deployment.prometheus, load.window.end, awaited)
         progress.done()
         if lacking:
             progress.say(f"{plan.name}: {lacking}")

@@ -1,5 +1,6 @@
 """Every path of the search for whether many sustain so many times what one does."""
 
+import dataclasses
 import functools
 import itertools
 import math
@@ -87,7 +88,7 @@ def test_what_lies_just_between_two_rates_is_open_with_the_interval():
     assert found.ruling is Ruling.OPEN
     assert found.lo < 2.7 < found.hi
     assert found.hi / found.lo < CLAIM.stride**4
-    assert len(found.pairs) == CLAIM.pairs
+    assert len(found.pairs) == 16, "after that too few are left to decide it"
     assert "did not decide it: 0 for it, 0 against it" in found.reason
     assert trials[-1].ask.seconds == LONG
 
@@ -191,6 +192,28 @@ def test_a_few_pairs_the_other_way_only_take_longer():
     found, _ = searched(judge)
     assert found.ruling is Ruling.HOLDS
     assert 5 < len(found.pairs) < 9, "the spoiled pair moved the rate and told nothing"
+
+
+def test_many_that_perhaps_the_machine_broke_fail_no_claim_and_hold_none():
+    def crowded(ask, number, *, factor=2.4):
+        trial = capacities(300, factor * 300)(ask, number)
+        return dataclasses.replace(trial, crowded=ask.arm is Arm.MANY and not trial.sustained)
+
+    found, _ = searched(crowded)
+    assert found.ruling is Ruling.OPEN
+    assert "against it (13 of them perhaps by the machine's fault)" in found.reason
+    assert len(found.pairs) == 14 < CLAIM.pairs, "no further pair could decide it"
+    assert found.hi == math.inf, "what the machine broke bounds nothing"
+    assert searched(functools.partial(crowded, factor=3.0))[0].ruling is Ruling.HOLDS
+
+    doubtful = [2.6 if pair % 2 else 3.0 for pair in range(40)]
+    many = itertools.count()
+
+    def sometimes(ask, number):
+        return crowded(ask, number, factor=doubtful[next(many)] if ask.arm is Arm.MANY else 3.0)
+
+    found, _ = searched(sometimes)
+    assert found.ruling is not Ruling.HOLDS, "as many spoke against it"
 
 
 def test_void_trials_are_made_again_and_then_given_up():

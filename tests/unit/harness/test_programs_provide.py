@@ -292,9 +292,10 @@ def test_several_are_made_at_the_same_time() -> None:
 
 
 def test_the_first_failure_ends_the_others_and_is_the_one_that_is_told() -> None:
-    ended = threading.Event()
+    runs, ended = threading.Event(), threading.Event()
 
     def wait_for_ever(making: Making) -> None:
+        runs.set()
         while True:
             with suppress(TimeoutError):
                 making.task.cancelled.wait(0.01)
@@ -305,6 +306,7 @@ def test_the_first_failure_ends_the_others_and_is_the_one_that_is_told() -> None
                 raise
 
     def fail(_: Making) -> None:
+        assert runs.wait(30), "the other one is never begun"
         raise ProgramError("the hash is wrong")
 
     offer(wait_for_ever, "one")

@@ -18,15 +18,17 @@ CLAIM = Claim(parts=3, factor=2.7, start=100.0, most=4000.0, pairs=8)
 SERVICES = ["a", "b", "c"]
 
 
-def capacity(one, many, monkeypatch, *, full=1.0, gateway=0.02):
+def capacity(one, many, monkeypatch, *, full=1.0, gateway=0.02, shares=(), busy=lambda _ask: 0.5):
     """A search of parts that sustain so much, and a gateway that takes so much of a core for each 100/s."""
-    made = Capacity(SimpleNamespace(run=None), "S", CLAIM, None, SERVICES, shared=["gateway", "idle"])
+    made = Capacity(
+        SimpleNamespace(run=None), "S", CLAIM, None, SERVICES, shared=["gateway", "idle"], shares=shares
+    )
 
     def tried(_name, ask):
         within = ask.rate <= (one if ask.arm is Arm.ONE else many)
         trial = Trial(ask, Outcome.SUSTAINED if within else Outcome.EXCEEDED, "" if within else "p99", full)
         cores = {name: 0.1 if SERVICES.index(name) in ask.parts else 0.0 for name in SERVICES}
-        used = Used({**cores, "gateway": gateway * ask.rate / 100, "idle": 0.0}, 0.5, ask.seconds)
+        used = Used({**cores, "gateway": gateway * ask.rate / 100, "idle": 0.0}, busy(ask), ask.seconds)
         made.orders += round(ask.rate * ask.seconds)
         return trial, used, round(ask.rate * ask.seconds)
 
@@ -69,6 +71,45 @@ def test_of_shared_parts_nothing_is_said_without_a_trial_of_many(monkeypatch):
     made = capacity(1e9, 1e9, monkeypatch)
     made.conclude()
     assert made.demands == ()
+
+
+def crowded(ask):
+    return 0.8 if ask.arm is Arm.MANY else 0.4
+
+
+@pytest.mark.parametrize("many", [900, 600])
+def test_where_three_crowd_the_machine_it_is_begun_again_with_less_for_each(many, monkeypatch):
+    made = capacity(300, many, monkeypatch, shares=(0.1, 0.075), busy=crowded)
+    made.conclude()
+    assert made.share == 0.075
+    assert [trial.ask.arm for trial in made.before].count(Arm.MANY) == 1, "whatever came out of it"
+    assert made.trials[0].ask.rate == pytest.approx(0.75 * made.before[-1].ask.rate / 2.7)
+    assert made.listing().title == f"S: {len(made.trials)} trials"
+    assert made.orders == sum(round(trial.ask.rate * trial.ask.seconds) for trial in made.trials)
+
+
+def test_the_smallest_share_is_the_last_one_and_a_calm_machine_keeps_the_first(monkeypatch):
+    made = capacity(300, 900, monkeypatch, shares=(0.1,), busy=crowded)
+    made.conclude()
+    assert made.share == 0.1
+    assert not made.before
+    made = capacity(300, 900, monkeypatch, shares=(0.1, 0.075), busy=lambda _ask: 0.72)
+    made.conclude()
+    assert made.share == 0.1
+    assert not made.before
+
+
+def test_a_later_trial_that_crowds_the_machine_undoes_no_votes(monkeypatch):
+    seen = []
+
+    def late(ask):
+        seen.append(ask.arm)
+        return 0.8 if seen.count(Arm.MANY) > 1 else 0.5
+
+    made = capacity(300, 900, monkeypatch, shares=(0.1, 0.075), busy=late)
+    made.conclude()
+    assert made.share == 0.1
+    assert not made.before
 
 
 def test_a_share_is_lifted_also_from_what_died():
