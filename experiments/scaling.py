@@ -23,7 +23,7 @@ FACTOR = 0.9 * len(SHARDS)
 SPARE_CORES = 3  # for k6, the gateway and the broker
 #: Of a core, to each shard where cores are few. The smaller, the fewer orders make a p99, and the more of it
 #: goes to what a shard does without any; the larger, the less is left for k6 and the gateway.
-SHARES = (0.1, 0.075)
+SHARES = (0.085, 0.07)
 START = 200.0  # orders/s, near what one shard sustains on that
 MOST = 4000.0  # orders/s that k6 can offer
 SCRAPED = 5.0  # seconds from one scrape to the next
