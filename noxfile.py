@@ -32,7 +32,7 @@ BESIDE_LOCK = ROOT / "tests" / "integration" / "beside" / "requirements.lock"
 JUNIT = ROOT / ".nox" / "junit"
 COVERAGE = ROOT / ".nox" / "coverage"  # where pyproject.toml has its data go
 #: Most of an integration test is waiting, for a load to end or for a program to start.
-WORKERS = str(min(8, 2 * (os.cpu_count() or 1)))
+WORKERS = str(min(8, 3 * (os.cpu_count() or 1)))
 FLOOR = 87  # per cent of lines and branches that unit and integration tests run: where it stood, less one
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # those that pyproject.toml claims

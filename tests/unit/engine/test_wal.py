@@ -392,7 +392,8 @@ def test_what_a_killed_process_wrote_is_synced_before_it_counts_as_synced(
 
     assert logs.segment(2).exists()
     needed = [*segments.paths(logs.directory), logs.directory]
-    assert synced == [(path.stat().st_ino, 0) for path in needed]
+    # what comes after that is the thread that makes the next segment ready
+    assert synced[: len(needed)] == [(path.stat().st_ino, 0) for path in needed]
     assert wal.unsynced == 0
 
 
