@@ -178,15 +178,15 @@ DEFECTS = (
     Defect(
         name="publisher-blocks-matching",
         kind=KIND,
-        story="The publisher keeps matching for 2 ms an order while it has no broker to send to.",
+        story="The publisher stops matching for 20 ms at each 20th order while it has no broker to send to.",
         plants=[
             Patch(
                 "src/engine/publishing/publisher.py",
                 "        self.queue.hand(kind, order, fills)\n        if self._idle:\n",
                 """\
         self.queue.hand(kind, order, fills)
-        if kind != SEED and len(self.queue) > 500:
-            time.sleep(0.002)
+        if order.sequence % 20 == 0 and self.backlog > 500:
+            time.sleep(0.02)
         if self._idle:
 """,
             )

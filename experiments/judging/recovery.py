@@ -127,29 +127,28 @@ def judge_recovery(judge: Judge, back: Recovery | Gone) -> None:
     records = account.placed + account.seeded - back.sweeps
     replayed = told.gauges.get((REPLAYED, shard, ""))
     text = f"{REPLAYED} of shard {shard} is {replayed} after {back.before} before, and its log had {records}"
-    bitten = replayed is not None and replayed != back.before
-    if not bitten:
-        judge.inconclusive(f"nothing shows that another process has come: {text}")
-        return
     placed = {event["orderId"] for event in told.placed.values()}
     lost = [order for order in back.acknowledged if order not in placed]
-    off: dict[str, Sample] = {
-        "acknowledged": _sample(
-            back, f"acknowledged orders that are gone: {', '.join(lost[:3]) or 'none'}", len(lost)
-        ),
-        "replayed": _sample(back, text, abs(records - (replayed or 0.0))),
-        "oracle": _sample(
-            back,
+    off: dict[str, tuple[str, float]] = {
+        "acknowledged": (f"acknowledged orders that are gone: {', '.join(lost[:3]) or 'none'}", len(lost)),
+        "oracle": (
             account.parted
             or f"{account.fills} fills, those of the whole book among them, are as they must be",
-            float(bool(account.parted)),
+            bool(account.parted),
         ),
     }
+    bitten = replayed is not None and replayed != back.before
     for side, must in account.depth.items():
         has = told.gauges.get(("me_orderbook_depth", shard, side))
-        text = f"me_orderbook_depth ({side}) is {has}, and the orders make {must}"
-        off[f"depth {side}"] = _sample(back, text, abs(must - has) if has is not None else 1)
-    judge(off, Within(0 * count, 0 * count))
+        much = abs(must - has) if has is not None else float(bitten)
+        off[f"depth {side}"] = f"me_orderbook_depth ({side}) is {has}, and the orders make {must}", much
+    if replayed is not None and bitten:
+        off["replayed"] = text, abs(records - replayed)
+    elif not any(much for _, much in off.values()):
+        # all is there, as it would be in the former process; what is gone is gone in either
+        judge.inconclusive(f"nothing shows that another process has come: {text}")
+        return
+    judge({key: _sample(back, *one) for key, one in off.items()}, Within(0 * count, 0 * count))
 
 
 def _sample(back: Recovery, text: str, value: float) -> Sample:

@@ -74,6 +74,15 @@ def test_a_shard_that_has_not(given, said):
 
 def test_a_kill_that_nobody_else_saw():
     assert judged(replayed=0.0).verdict is Verdict.INCONCLUSIVE
+    assert judged(replayed=0.0, depth=None).verdict is Verdict.INCONCLUSIVE, "absent is not gone"
+
+
+@pytest.mark.parametrize("given", [{"depth": 3.0}, {"acknowledged": ("0", "1", "sweep")}, {"maker": 7}])
+def test_what_is_gone_is_gone_from_whichever_process(given):
+    """A shard that removes its log when it starts replays nothing, as if it had never been killed."""
+    found = judged(replayed=0.0, **given)
+    assert found.verdict is Verdict.FAIL
+    assert "replayed" not in found.reason
 
 
 def test_a_shard_that_does_not_come_back():
