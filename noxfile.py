@@ -31,8 +31,8 @@ RUNTIME_LOCK = ROOT / "requirements-runtime.lock"
 BESIDE_LOCK = ROOT / "tests" / "integration" / "beside" / "requirements.lock"
 JUNIT = ROOT / ".nox" / "junit"
 COVERAGE = ROOT / ".nox" / "coverage"  # where pyproject.toml has its data go
-#: Most of an integration test is waiting, for a load to end or a program to start: with two workers a core the
-#: cores are busy for half of the time, with three for three quarters.
+#: Integration tests mostly wait, for a load to end or a program to start: two workers a core keep the cores
+#: busy for half of the time, three for three quarters.
 WORKERS = str(min(8, 3 * (os.cpu_count() or 1)))
 FLOOR = 87  # per cent of lines and branches that unit and integration tests run: where it stood, less one
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
