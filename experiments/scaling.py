@@ -12,6 +12,7 @@ from verdict_harness.loads import SETTLE, Ask, Capacity, Claim, Plan, Stage, Tri
 from verdict_harness.record import Run
 from verdict_harness.samples import Estimate, NoValue, Server
 from verdict_harness.systems import Deployment
+from verdict_harness.verdicts import Finding, Verdict
 
 from . import constant
 from .backlog import backlog
@@ -62,6 +63,31 @@ def _server(load: Trial, ask: Ask) -> Server:
 def behind(deployment: Deployment, ask: Ask) -> float:
     """Return of how many orders the events wait for the broker."""
     return sum(backlog(deployment, shard) for shard in shards(ask))
+
+
+def hidden(search: Capacity) -> Finding | None:
+    """Return what shares of a core keep from being seen; ``None`` where each shard has a core.
+
+    A shard with a small share is full long before a lock, or whatever else shards wait for without using the
+    CPU, lets no more through. Nothing of that is known beyond the rate that all of them sustained.
+    """
+    if search.share is None:
+        return None
+    tried = [trial for trial in search.trials if len(trial.ask.parts) == len(SHARDS) and trial.sustained]
+    most = max((trial.ask.rate for trial in tried), default=0.0)
+    return Finding(
+        Verdict.CONDITIONAL,
+        value=most,
+        unit="/s",
+        limit=f"what {len(SHARDS)} shards with a core each take",
+        query="orders that all shards sustained",
+        samples=search.orders,
+        reason=(
+            f"each shard had {search.share:g} of a core: what they wait for without using the CPU, a lock, "
+            f"is not known beyond {most:.0f}/s; {len(SHARDS) + SPARE_CORES} cores would tell"
+        ),
+        counted="orders",
+    )
 
 
 def search(stage: Stage) -> Capacity:

@@ -124,14 +124,13 @@ class Capacity:
         return first and used.busy > sustained.CROWDED and len(self.shares) > 1
 
     def _begin_again(self, used: sustained.Used) -> None:
-        """Take the next smaller share, and begin where one part with that may sustain as much."""
+        """Take the next smaller share after a trial of many, and begin where one part may sustain as much."""
         large, *smaller = self.shares
         progress.say(
             f"{self.name}: the machine was {used.busy:.0%} busy; again, with {smaller[0]:g} of a core for "
             f"each of {len(self.parts)} instead of {large:g}"
         )
-        tried = next(trial.ask.rate for trial in reversed(self.trials) if trial.ask.arm is Arm.MANY)
-        start = tried / self.claim.factor * smaller[0] / large
+        start = self.trials[-1].ask.rate / self.claim.factor * smaller[0] / large
         self.claim = dataclasses.replace(self.claim, start=start)
         self.before += self.trials
         self.trials, self.shares, self.orders = [], smaller, 0
